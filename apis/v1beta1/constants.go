@@ -1,0 +1,104 @@
+package v1beta1
+
+// FieldManager is the name under which Serin's writes show in managedFields.
+const FieldManager = "serin"
+
+const (
+	// CanaryLabel on everything that Serin creates names the Canary it belongs to. It is how objects
+	// are found again: nothing that serves traffic carries an owner reference to the Canary.
+	CanaryLabel = "serin.dev/canary"
+	// RoleLabel on the two workloads and their pods is primary or canary.
+	RoleLabel = "serin.dev/role"
+	// RevisionLabel on pods names the snapshot that they run, so that a ready endpoint can be told
+	// from one of an older revision.
+	RevisionLabel = "serin.dev/revision"
+
+	// TransitionAnnotation on what Serin writes holds the transition counter of the commit that the
+	// write belongs to. A writer that meets a higher one has been overtaken.
+	TransitionAnnotation = "serin.dev/transition"
+	// RevisionAnnotation on the two workloads names the snapshot that their template renders.
+	RevisionAnnotation = "serin.dev/revision"
+	// OriginalReplicasAnnotation on the target keeps the replicas it had when it became a template.
+	OriginalReplicasAnnotation = "serin.dev/original-replicas"
+	// OriginalSelectorAnnotation on the apex Service keeps the selector it had before it was adopted.
+	OriginalSelectorAnnotation = "serin.dev/original-selector"
+)
+
+// Values of RoleLabel.
+const (
+	RolePrimary = "primary"
+	RoleCanary  = "canary"
+)
+
+// Phase is where a canary stands, in the words that this field's users know.
+type Phase string
+
+const (
+	PhaseInitializing     Phase = "Initializing"
+	PhaseInitialized      Phase = "Initialized"
+	PhaseWaiting          Phase = "Waiting"
+	PhaseProgressing      Phase = "Progressing"
+	PhaseWaitingPromotion Phase = "WaitingPromotion"
+	PhasePromoting        Phase = "Promoting"
+	PhaseFinalising       Phase = "Finalising"
+	PhaseSucceeded        Phase = "Succeeded"
+	PhaseFailed           Phase = "Failed"
+	PhaseTerminating      Phase = "Terminating"
+	PhaseTerminated       Phase = "Terminated"
+)
+
+// Step is the persisted sub-step of a phase. Each is safe to be killed in and to be repeated.
+type Step string
+
+const (
+	// StepCloning (Initializing): the primary is made from the target and becomes ready.
+	StepCloning Step = "CloningPrimary"
+	// StepRouting (Initializing): the apex Service and the route turn to the primary.
+	StepRouting Step = "RoutingToPrimary"
+	// StepEmptying (Initializing): the target goes to zero and is a template from then on.
+	StepEmptying Step = "EmptyingTarget"
+	// StepStarting (Progressing): the canary's pods start and pre-rollout hooks are asked, at weight 0.
+	StepStarting Step = "StartingCanary"
+	// StepAnalysing (Progressing): the weight holds for an interval and is judged at its end.
+	StepAnalysing Step = "Analysing"
+	// StepCopying (Promoting): the primary rolls to the analysed revision; the weights stay.
+	StepCopying Step = "CopyingToPrimary"
+	// StepRestoring (Promoting): the primary did not become ready and rolls back to what it was.
+	StepRestoring Step = "RestoringPrimary"
+	// StepShiftingBack: all traffic goes to the primary, which has the capacity for it.
+	StepShiftingBack Step = "ShiftingBack"
+	// StepDraining: the canary still answers what it was sent.
+	StepDraining Step = "Draining"
+	// StepScalingDown: the canary goes to zero.
+	StepScalingDown Step = "ScalingDown"
+)
+
+// Outcome is how a rollout ended.
+type Outcome string
+
+const (
+	OutcomePromoted   Outcome = "Promoted"
+	OutcomeFailed     Outcome = "Failed"
+	OutcomeSuperseded Outcome = "Superseded"
+	OutcomeReverted   Outcome = "Reverted"
+)
+
+// Verdict of a check.
+type Verdict string
+
+const (
+	VerdictPassed       Verdict = "Passed"
+	VerdictFailed       Verdict = "Failed"
+	VerdictInconclusive Verdict = "Inconclusive"
+)
+
+// Condition types. Ready, Reconciling and Stalled follow kstatus; Promoted is what this field's
+// scripts wait for.
+const (
+	ConditionReady       = "Ready"
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+	ConditionPromoted    = "Promoted"
+	// ConditionWarning is True while the object asks for something that has no effect here.
+	ConditionWarning = "Warning"
+)
