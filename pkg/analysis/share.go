@@ -1,0 +1,90 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+)
+
+// Counts are the requests that the proxies sent to each side since a weight was written.
+// Known is false where nothing could be counted, which says nothing about the weight.
+type Counts struct {
+	Primary, Canary int64
+	Known           bool
+	// Message says why nothing could be counted.
+	Message string
+}
+
+// Force says whether the proxies follow a weight.
+type Force string
+
+const (
+	// InForce: the observed share agrees with the weight, on enough requests to tell.
+	InForce Force = "InForce"
+	// Contradicted: the observed share cannot come from the weight.
+	Contradicted Force = "Contradicted"
+	// Unverified: too little was seen to say either.
+	Unverified Force = "Unverified"
+)
+
+// Share is the canary's observed share of the requests.
+type Share struct {
+	Force    Force
+	Percent  float64
+	Requests int64
+	Message  string
+}
+
+const (
+	// minShareRequests is how many requests a share must stand on before it confirms anything.
+	minShareRequests = 200
+	// shareSigmas and shareSlack bound the distance that chance and the edges of a scrape explain.
+	// Proxies pick a side for each request independently, so the count is binomial. Three standard
+	// deviations with half a percent of slack tell a 5 % step that was not taken from one that was
+	// on 1,000 requests; a false alarm only costs another look.
+	shareSigmas = 3
+	shareSlack  = 0.005
+)
+
+// JudgeShare compares the observed share of requests with the weight (percent) that was set.
+func JudgeShare(weight int32, c Counts) Share {
+	n := c.Primary + c.Canary
+	if !c.Known || n == 0 {
+		msg := c.Message
+		if msg == "" {
+			msg = "no requests were counted"
+		}
+		return Share{Force: Unverified, Message: "weight not verified: " + msg}
+	}
+	want := float64(weight) / 100
+	seen := float64(c.Canary) / float64(n)
+	tolerance := shareSigmas*math.Sqrt(want*(1-want)/float64(n)) + shareSlack
+	s := Share{Percent: seen * 100, Requests: n}
+	text := fmt.Sprintf("%s %% of %d requests seen on the canary", tenth(s.Percent), n)
+	switch {
+	case math.Abs(seen-want) > tolerance && n >= minShareRequests/4:
+		s.Force = Contradicted
+		s.Message = fmt.Sprintf("%s, weight is %d %%", text, weight)
+	case n < minShareRequests:
+		s.Force = Unverified
+		s.Message = fmt.Sprintf("%s: too few to verify the weight", text)
+	default:
+		s.Force = InForce
+		s.Message = text
+	}
+	return s
+}
+
+func tenth(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// Traffic is what still reached the canary after its weight went to zero, in samples newer than that.
+type Traffic struct {
+	// Known is false with fewer than two samples newer than the shift.
+	Known bool
+	// New requests between the first and the last of those samples, and requests in flight at the last.
+	New, Active int64
+	// Message says why it is not known.
+	Message string
+}
+
+// Quiet is true when it is known that nothing reaches the canary any more.
+func (t Traffic) Quiet() bool { return t.Known && t.New == 0 && t.Active == 0 }

@@ -1,0 +1,218 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+// recheck is how soon a question about the world around a rollout is asked again.
+const recheck = 2 * time.Second
+
+// analyse holds a weight for one interval and judges it at the end. The rollout hooks are asked at
+// its beginning, so that a load test makes the traffic that the metrics are about.
+func (p *plan) analyse() {
+	if p.abandoned() {
+		return
+	}
+	r := p.status.Rollout
+	hooks, hooksIn := p.askHooks()
+	if held := p.routeHeld(); held {
+		return
+	}
+	if p.Now.Before(r.NextCheckAt.Time) {
+		p.wait("Analysing", fmt.Sprintf("weight %d %% holds until its next check", p.status.CanaryWeight), r.NextCheckAt.Time)
+		return
+	}
+	share, shareIn := p.askShare()
+	checks, checksIn := p.askMetrics()
+	if !hooksIn || !checksIn || !shareIn {
+		p.wait("Checking", "waiting for the answers of this check", time.Time{})
+		return
+	}
+	p.judge(append(hooks, checks...), share)
+}
+
+// routeHeld is true while the route cannot carry the weight; the interval begins anew after it.
+func (p *plan) routeHeld() bool {
+	r := p.status.Rollout
+	switch {
+	case p.Route.Rejected != "":
+		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+	case p.Route.Problem != nil:
+		p.stall(*p.Route.Problem)
+	case !p.routeHolds(p.status.CanaryWeight):
+		p.wait("Routing", fmt.Sprintf("the route does not stand at %d %% yet", p.status.CanaryWeight), time.Time{})
+	default:
+		return false
+	}
+	if overdue(p.Now, r.Until) {
+		p.fail(p.waiting.reason, fmt.Sprintf("weight %d %% could not be taken in %s: %s", p.status.CanaryWeight, span(r.Until.Sub(r.Since.Time)), p.waiting.message))
+		return true
+	}
+	p.wakeAt(deadlineOf(r.Until))
+	if at := p.Now.Add(p.spec.Analysis.IntervalDuration()); p.waiting.stalled && r.NextCheckAt.Time.Before(p.Now) {
+		r.NextCheckAt = ptr.To(micro(at))
+		p.touch()
+	}
+	return true
+}
+
+// judge takes the answers of one check to a decision.
+func (p *plan) judge(checks []analysis.Check, share analysis.Share) {
+	p.record(checks, share)
+	failed, open, down := sort(checks)
+	switch {
+	case len(failed) > 0:
+		p.again(func(next string) { p.count(true, "check", messages(failed), next) })
+	case share.Force == analysis.Contradicted && !p.Route.Confirmed:
+		p.notTaken(share)
+	case len(down) > 0:
+		p.holdCheck("ProviderUnavailable", messages(down))
+	case len(open) > 0:
+		p.again(func(next string) { p.count(false, "checks", messages(open), next) })
+	default:
+		p.advance(checks, share)
+	}
+}
+
+// advance raises the weight after a passed check, or begins the promotion at the last one.
+func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
+	r := p.status.Rollout
+	why := messages(checks)
+	if why == "" {
+		why = "no metric is configured"
+	}
+	if share.Message != "" {
+		why += "; " + share.Message
+	}
+	next := p.nextWeight()
+	if next <= p.status.CanaryWeight {
+		p.beginPromotion(why)
+		return
+	}
+	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
+		p.holdCheck("CapacityMissing", fmt.Sprintf("%d %% needs %d canary pods: %s", next, r.CanaryReplicas, progress(p.Canary, r.CanaryReplicas)))
+		return
+	}
+	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})
+}
+
+// shift takes a weight that the canary has the capacity for, and sizes it ahead for the one after.
+func (p *plan) shift(weight int32, t Telling) {
+	r := p.status.Rollout
+	t.What = fmt.Sprintf("%d %% of the traffic to %s (step %d of %d)", weight, r.Revision.Image, r.WeightIndex+1, r.Weights)
+	p.enter(v1beta1.StepAnalysing, p.Object.ProgressDeadline()+p.spec.Analysis.IntervalDuration())
+	p.status.CanaryWeight = weight
+	r.WeightIndex++
+	now := micro(p.Now)
+	r.WeightSince = &now
+	if r.ExposedSince == nil {
+		r.ExposedSince = &now
+	}
+	r.PrimaryReplicas = max(r.PrimaryReplicas, p.Primary.Replicas)
+	r.CanaryReplicas = max(r.CanaryReplicas, capacity(r.PrimaryReplicas, p.nextWeight()))
+	r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+	t.Next = "Next check " + clock(r.NextCheckAt.Time)
+	p.move(t)
+}
+
+// again counts a check that did not pass and gives the weight another interval.
+func (p *plan) again(count func(next string)) {
+	r := p.status.Rollout
+	r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+	r.Until = ptr.To(micro(p.Now.Add(p.Object.ProgressDeadline() + p.spec.Analysis.IntervalDuration())))
+	r.Attempt++
+	r.Held = ""
+	count("Next check " + clock(r.NextCheckAt.Time))
+}
+
+// holdCheck leaves a check without a verdict: nothing is counted, the questions are put again with
+// every turn, and the deadline of the step bounds it.
+func (p *plan) holdCheck(reason, message string) {
+	r := p.status.Rollout
+	if overdue(p.Now, r.Until) {
+		p.fail(reason, fmt.Sprintf("held for %s at weight %d: %s", span(r.Until.Sub(r.Since.Time)), p.status.CanaryWeight, message))
+		return
+	}
+	p.wait(reason, message, r.NextCheckAt.Add(time.Duration(p.turn()+1)*recheck))
+	if r.Held != reason {
+		r.Held = reason
+		p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
+			Next: fmt.Sprintf("Nothing is counted; the weight stays at %d, until %s at most", p.status.CanaryWeight, clock(r.Until.Time))})
+	}
+}
+
+// turn counts how often the questions of the present check have been put.
+func (p *plan) turn() int64 { return int64(p.Now.Sub(p.status.Rollout.NextCheckAt.Time) / recheck) }
+
+// notTaken holds a weight that the proxies do not follow. The step was not taken, so nothing is
+// counted and both the interval and the count of requests begin anew.
+func (p *plan) notTaken(share analysis.Share) {
+	p.holdCheck("WeightNotTaken", "the gateway does not follow: "+share.Message)
+	if r := p.status.Rollout; r.Outcome == "" {
+		now := micro(p.Now)
+		r.WeightSince = &now
+		r.Attempt++
+		p.touch()
+		r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+	}
+}
+
+// record keeps the latest checks for status, conditions and notifications.
+func (p *plan) record(checks []analysis.Check, share analysis.Share) {
+	p.status.Checks = p.status.Checks[:0]
+	for _, c := range checks {
+		p.status.Checks = append(p.status.Checks, v1beta1.CheckStatus{
+			Name: c.Name, Verdict: v1beta1.Verdict(c.Verdict), Value: c.Value, Threshold: c.Threshold,
+			Samples: c.Requests, Message: clip(c.Message, 1024), At: metav1.NewTime(p.Now.Truncate(time.Second)),
+		})
+	}
+	p.status.SeenWeight = "unverified"
+	if share.Force != analysis.Unverified {
+		p.status.SeenWeight = fmt.Sprintf("%.1f", share.Percent)
+	}
+}
+
+// nextWeight is the first listed weight above the present one, or the present one at the end. It
+// goes by the weight and not by a position, so that an edit of the steps never makes it jump.
+func (p *plan) nextWeight() int32 {
+	for _, w := range p.spec.Analysis.Steps() {
+		if w > p.status.CanaryWeight {
+			return w
+		}
+	}
+	return p.status.CanaryWeight
+}
+
+// sort parts checks that failed, that had no evidence, and whose provider could not be asked.
+func sort(checks []analysis.Check) (failed, open, down []analysis.Check) {
+	for _, c := range checks {
+		switch {
+		case c.Verdict == analysis.Failed:
+			failed = append(failed, c)
+		case c.Evidence == analysis.Unavailable:
+			down = append(down, c)
+		case c.Verdict == analysis.Inconclusive:
+			open = append(open, c)
+		}
+	}
+	return failed, open, down
+}
+
+func messages(checks []analysis.Check) string {
+	var s []string
+	for _, c := range checks {
+		if c.Message != "" {
+			s = append(s, c.Message)
+		}
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,128 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// conditions derives what machines read from where the planning came to. All of it follows from
+// the status and what it waits for, so that a restart writes the same.
+func (p *plan) conditions() {
+	s := p.status
+	reason, message := p.explain()
+	s.Reason = reason
+	s.Step = p.stepText()
+
+	ready, reconciling := metav1.ConditionTrue, metav1.ConditionFalse
+	switch s.Phase {
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded:
+	case v1beta1.PhaseFailed:
+		ready = metav1.ConditionFalse
+	default:
+		ready, reconciling = metav1.ConditionUnknown, metav1.ConditionTrue
+	}
+	stalled := metav1.ConditionFalse
+	if p.waiting.stalled {
+		ready, reconciling, stalled = metav1.ConditionFalse, metav1.ConditionFalse, metav1.ConditionTrue
+	} else if p.waiting.reason == "Suspended" {
+		ready, reconciling = metav1.ConditionUnknown, metav1.ConditionFalse
+	}
+	p.set(v1beta1.ConditionReady, ready, reason, message)
+	p.set(v1beta1.ConditionReconciling, reconciling, reason, message)
+	if stalled == metav1.ConditionTrue {
+		p.set(v1beta1.ConditionStalled, stalled, reason, message)
+	} else {
+		p.set(v1beta1.ConditionStalled, stalled, "NotStalled", "")
+	}
+	p.set(v1beta1.ConditionPromoted, promoted(s.Phase), string(phaseReason(s.Phase)), p.promotedMessage())
+	p.warn()
+}
+
+// explain says in a word and a sentence why the canary is where it is.
+func (p *plan) explain() (reason, message string) {
+	if p.waiting.reason != "" {
+		return p.waiting.reason, p.waiting.message
+	}
+	s := p.status
+	switch s.Phase {
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded:
+		return "WaitingForRevision", fmt.Sprintf("%s serves; a change of the template of %s starts a rollout", s.Promoted.Image, p.spec.TargetRef.Name)
+	case v1beta1.PhaseFailed:
+		return s.Rollout.Reason, fmt.Sprintf("%s was rolled back: %s. %s serves; push a fix, the rejected template is held until it changes",
+			s.Rollout.Revision.Image, s.Rollout.Message, s.Promoted.Image)
+	case v1beta1.PhaseInitializing:
+		return string(s.Initialization.Step), "the target is being adopted"
+	case "":
+		return "Pending", "nothing has been done yet"
+	}
+	if r := s.Rollout; r.Outcome != "" {
+		return r.Reason, r.Message
+	}
+	return string(s.Rollout.Step), fmt.Sprintf("%s is under analysis", s.Rollout.Revision.Image)
+}
+
+func (p *plan) stepText() string {
+	r := p.status.Rollout
+	if r == nil || r.EndedAt != nil || r.Outcome != "" || r.Step != v1beta1.StepAnalysing {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", r.WeightIndex, max(r.Weights, r.WeightIndex))
+}
+
+// promoted has the values that this field's scripts wait for.
+func promoted(ph v1beta1.Phase) metav1.ConditionStatus {
+	switch ph {
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded:
+		return metav1.ConditionTrue
+	case v1beta1.PhaseFailed:
+		return metav1.ConditionFalse
+	}
+	return metav1.ConditionUnknown
+}
+
+func phaseReason(ph v1beta1.Phase) v1beta1.Phase {
+	if ph == "" {
+		return v1beta1.PhaseInitializing
+	}
+	return ph
+}
+
+func (p *plan) promotedMessage() string {
+	if p.status.Promoted == nil {
+		return "nothing has been promoted yet"
+	}
+	return p.status.Promoted.Image + " is promoted"
+}
+
+func (p *plan) warn() {
+	if len(p.Warnings) == 0 {
+		meta.RemoveStatusCondition(&p.status.Conditions, v1beta1.ConditionWarning)
+		return
+	}
+	var texts []string
+	for _, w := range p.Warnings {
+		texts = append(texts, w.Message)
+	}
+	p.set(v1beta1.ConditionWarning, metav1.ConditionTrue, p.Warnings[0].Reason, strings.Join(texts, "; "))
+}
+
+func (p *plan) set(kind string, status metav1.ConditionStatus, reason, message string) {
+	c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: clip(message, maxMessage),
+		ObservedGeneration: p.Object.Generation, LastTransitionTime: second(p.Now)}
+	if c.Reason == "" {
+		c.Reason = "Unknown"
+	}
+	meta.SetStatusCondition(&p.status.Conditions, c)
+}
+
+func condition(cs []metav1.Condition, kind string) *metav1.Condition {
+	return meta.FindStatusCondition(cs, kind)
+}
+
+func sameStatus(a, b *v1beta1.CanaryStatus) bool { return equality.Semantic.DeepEqual(a, b) }

@@ -1,0 +1,173 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+const (
+	// drainDeadline bounds the wait for requests that are in flight on the canary.
+	drainDeadline = 30 * time.Second
+	// drainBlind is the wait where nothing can be observed.
+	drainBlind = 10 * time.Second
+)
+
+// fail ends the rollout as failed; the revision is rejected until the template changes.
+func (p *plan) fail(reason, message string) { p.end(v1beta1.OutcomeFailed, reason, message) }
+
+// end begins the way back to rest, the same for every outcome: all traffic on the primary, the
+// canary drained, the canary at zero.
+func (p *plan) end(o v1beta1.Outcome, reason, message string) {
+	r := p.status.Rollout
+	r.Outcome, r.Reason, r.Message = o, reason, clip(message, maxMessage)
+	if o == v1beta1.OutcomeFailed {
+		p.status.Rejected = r.Revision.Name
+	}
+	before := p.status.CanaryWeight
+	p.enter(v1beta1.StepShiftingBack, 0)
+	t := Telling{Reason: string(o), Moment: Moved, Severity: Info, What: message}
+	switch o {
+	case v1beta1.OutcomeFailed:
+		t.Reason, t.Moment, t.Severity = "RollingBack", Held, Error
+		t.What = fmt.Sprintf("rolling back %s", r.Revision.Image)
+		t.Why = message
+	case v1beta1.OutcomePromoted:
+		t.Reason = "PrimaryReady"
+	}
+	if p.primaryServes() {
+		p.status.CanaryWeight = 0
+		t.Next = fmt.Sprintf("All traffic goes to %s (%d %% was on the canary)", p.Object.PrimaryName(), before)
+	} else {
+		t.Next = fmt.Sprintf("The traffic stays until %s has a pod that is ready", p.Object.PrimaryName())
+	}
+	p.move(t)
+}
+
+// primaryServes is true when traffic may return. A rollback asks for one ready pod of the promoted
+// revision: what the canary does was measured to be worse than a primary that is short of pods, and
+// its size was kept all along. A promotion has asked for all of them before.
+func (p *plan) primaryServes() bool {
+	return p.Primary.Exists && p.Primary.Revision == p.status.LastPromotedSpec && p.Primary.Endpoints > 0
+}
+
+// shiftBack waits until the route stands at zero for the canary.
+func (p *plan) shiftBack() {
+	r := p.status.Rollout
+	switch {
+	case p.status.CanaryWeight != 0 && !p.primaryServes():
+		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
+			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)), time.Time{})
+	case p.status.CanaryWeight != 0:
+		p.status.CanaryWeight = 0
+		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
+			What: fmt.Sprintf("all traffic goes to %s", p.Object.PrimaryName())})
+	case p.Route.Rejected != "":
+		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+	case !p.routeHolds(0):
+		p.wait("ShiftingBack", "waiting for the route to stand at 0 % for the canary", time.Time{})
+	case r.ExposedSince == nil:
+		p.drained("the canary never received traffic")
+	default:
+		p.enter(v1beta1.StepDraining, 0)
+		p.touch()
+	}
+}
+
+// drain waits until nothing new reaches the canary and nothing is in flight on it. A canary that
+// is seen to receive requests is never taken away, however long that lasts.
+func (p *plan) drain() {
+	r := p.status.Rollout
+	waited := p.Now.Sub(r.Since.Time)
+	turn := int64(waited / recheck)
+	p.wakeAt(r.Since.Add(time.Duration(turn+1) * recheck))
+	if turn == 0 {
+		p.wait("Draining", "waiting for the proxies to follow", time.Time{})
+		return
+	}
+	a, ok := p.poll(Question{Kind: AskTraffic, Since: r.Since.Add(propagation), Window: waited}, turn)
+	t := a.Traffic
+	switch {
+	case !ok:
+		p.wait("Draining", "asking what still reaches the canary", time.Time{})
+	case t.Quiet():
+		p.drained("no new request on the canary and none in flight")
+	case !t.Known && waited >= drainBlind:
+		p.drained(fmt.Sprintf("unverified after %s: %s", span(drainBlind), t.Message))
+	case t.Known && t.New == 0 && waited >= drainDeadline:
+		p.drained(fmt.Sprintf("%d requests still in flight after %s", t.Active, span(drainDeadline)))
+	case t.Known && t.New > 0 && waited >= drainDeadline:
+		p.wait("WeightNotTaken", "the gateway still sends requests to the canary at weight 0; it is kept until they stop", time.Time{})
+	default:
+		p.wait("Draining", "the canary still answers what it was sent", time.Time{})
+	}
+}
+
+// drained goes on to what comes after the canary's traffic: the newer revision, or zero pods.
+func (p *plan) drained(how string) {
+	r := p.status.Rollout
+	t := p.Target.Revision
+	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec {
+		p.conclude()
+		p.startRollout(t)
+		return
+	}
+	if r.Outcome == v1beta1.OutcomePromoted {
+		p.status.Phase = v1beta1.PhaseFinalising
+	}
+	p.enter(v1beta1.StepScalingDown, 0)
+	r.CanaryReplicas = 0
+	p.move(Telling{Reason: "Drained", Moment: Moved, Severity: Info,
+		What: "the canary is drained: " + how, Next: p.Object.CanaryName() + " goes to zero pods"})
+}
+
+// scaleDown waits for the canary to be asked down to zero, and closes the rollout.
+func (p *plan) scaleDown() {
+	if p.Canary.Exists && p.Canary.Replicas != 0 {
+		p.wait("ScalingDown", p.Object.CanaryName()+" goes to zero pods", time.Time{})
+		return
+	}
+	r := p.status.Rollout
+	p.conclude()
+	took := span(r.EndedAt.Sub(r.StartedAt.Time))
+	t := Telling{Moment: Ended, Severity: Info}
+	switch r.Outcome {
+	case v1beta1.OutcomePromoted:
+		p.status.Phase = v1beta1.PhaseSucceeded
+		t.Reason = "Promoted"
+		t.What = fmt.Sprintf("%s promoted after %s", r.Revision.Image, took)
+		t.Why = r.Message
+	case v1beta1.OutcomeFailed:
+		p.status.Phase = v1beta1.PhaseFailed
+		t.Reason, t.Severity = "RolledBack", Error
+		t.What = fmt.Sprintf("%s rolled back after %s", r.Revision.Image, took)
+		t.Why = r.Message
+		t.Next = fmt.Sprintf("All traffic is on %s, %d of %d pods ready; the canary is at zero. Push a fix: the rejected template is held until it changes",
+			r.From.Image, p.Primary.Available, p.Primary.Replicas)
+	default:
+		p.status.Phase = v1beta1.PhaseInitialized
+		p.status.LastAppliedSpec = p.status.LastPromotedSpec
+		t.Reason, t.What, t.Why = r.Reason, fmt.Sprintf("rollout of %s ended after %s", r.Revision.Image, took), r.Message
+		t.Next = fmt.Sprintf("All traffic is on %s", p.status.Promoted.Image)
+	}
+	p.move(t)
+}
+
+// conclude closes the rollout's books.
+func (p *plan) conclude() {
+	r := p.status.Rollout
+	end := micro(p.Now)
+	r.EndedAt, r.Until, r.NextCheckAt = &end, nil, nil
+	p.status.History = append(p.status.History, v1beta1.RolloutRecord{
+		Number: r.Number, Revision: r.Revision.Name, Image: r.Revision.Image, Outcome: r.Outcome, Reason: r.Reason,
+		Message: r.Message, StartedAt: second(r.StartedAt.Time), EndedAt: second(p.Now),
+	})
+	if n := len(p.status.History); n > maxHistory {
+		p.status.History = p.status.History[n-maxHistory:]
+	}
+}
+
+func second(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }

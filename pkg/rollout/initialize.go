@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// SettleTime is how long a shift that nothing can confirm is given before what it left is removed.
+const SettleTime = 5 * time.Second
+
+// initialize adopts the target: the primary is cloned and ready before the Service and the route
+// turn to it, and both have settled before the target goes to zero.
+func (p *plan) initialize() {
+	if p.status.Initialization == nil {
+		p.adopt()
+		return
+	}
+	switch p.status.Initialization.Step {
+	case v1beta1.StepCloning:
+		p.clonePrimary()
+	case v1beta1.StepRouting:
+		p.routeToPrimary()
+	case v1beta1.StepEmptying:
+		p.emptyTarget()
+	}
+}
+
+// adopt begins the adoption. A Canary without a status is not new when its primary exists: what the
+// primary runs is promoted, and the live route is kept.
+func (p *plan) adopt() {
+	if p.Target.Revision.Name == "" {
+		p.wait("TakingSnapshot", "taking the first snapshot of the target's template", time.Time{})
+		return
+	}
+	if !p.Primary.Exists {
+		p.promote(p.Target.Revision)
+		p.initStep(v1beta1.StepCloning, p.Object.ProgressDeadline(), max(p.Target.Replicas, 1))
+		p.move(Telling{Reason: "Initializing", Moment: Notice, Severity: Info,
+			What: fmt.Sprintf("adopting %s %s: cloning it into %s with %d pods", p.spec.TargetRef.Kind, p.spec.TargetRef.Name,
+				p.Object.PrimaryName(), p.status.Initialization.Replicas),
+			Next: "Traffic follows when they are ready"})
+		return
+	}
+	p.takeUp()
+}
+
+// takeUp continues from an existing primary: a restored backup, a recreated object, or a clone that
+// another tool left behind.
+func (p *plan) takeUp() {
+	serving := p.Primary.describe()
+	if serving.Name == "" {
+		if !slices.Equal(p.Primary.Images, p.Target.Revision.Images) {
+			p.stall(Problem{"ForeignPrimary", fmt.Sprintf(
+				"%s exists, was not made by Serin, and runs %v while %s holds %v: set the target back to what serves, or delete the primary while something else serves",
+				p.Object.PrimaryName(), p.Primary.Images, p.spec.TargetRef.Name, p.Target.Revision.Images)})
+			return
+		}
+		serving = p.Target.Revision
+	}
+	p.promote(serving)
+	t := Telling{Reason: "TakenUp", Moment: Notice, Severity: Info,
+		What: fmt.Sprintf("found %s with %s: it is the promoted revision", p.Object.PrimaryName(), serving.Image)}
+	if p.Route.Exists && p.Route.CanaryWeight > 0 {
+		p.status.CanaryWeight = p.Route.CanaryWeight
+		p.beginRollout(p.Canary.describe())
+		p.status.Phase = v1beta1.PhaseProgressing
+		t.Next = fmt.Sprintf("%d %% of the traffic is on the canary from a run that nothing is known of; it goes back to the primary first", p.Route.CanaryWeight)
+		p.status.Rollout.Outcome, p.status.Rollout.Reason = v1beta1.OutcomeSuperseded, "StatusLost"
+		p.status.Rollout.Message = "the status of the run was lost"
+		exposed := micro(p.Now)
+		p.status.Rollout.ExposedSince = &exposed // it may have been for hours: it is drained before it is replaced
+		p.enter(v1beta1.StepShiftingBack, 0)
+		p.move(t)
+		return
+	}
+	p.initStep(v1beta1.StepCloning, p.Object.ProgressDeadline(), max(p.Primary.Replicas, 1))
+	p.move(t)
+}
+
+// promote records what serves.
+func (p *plan) promote(r v1beta1.RevisionStatus) {
+	p.status.Promoted = &r
+	p.status.LastPromotedSpec, p.status.LastAppliedSpec = r.Name, r.Name
+}
+
+func (p *plan) initStep(s v1beta1.Step, deadline time.Duration, replicas int32) {
+	until := micro(p.Now.Add(deadline))
+	p.status.Phase = v1beta1.PhaseInitializing
+	p.status.Initialization = &v1beta1.InitializationStatus{Step: s, Since: micro(p.Now), Until: &until, Replicas: replicas}
+}
+
+func (p *plan) clonePrimary() {
+	in := p.status.Initialization
+	if !p.Primary.Ready(p.status.LastPromotedSpec, in.Replicas, p.spec.Analysis.PrimaryReadyPercent()) {
+		msg := fmt.Sprintf("%s: %s", p.Object.PrimaryName(), progress(p.Primary, in.Replicas))
+		if overdue(p.Now, in.Until) {
+			p.stall(Problem{"PrimaryNotReady", msg + ". " + p.spec.TargetRef.Name + " still serves; mend what keeps the pods from starting and Serin goes on"})
+			return
+		}
+		p.wait("PrimaryStarting", msg, deadlineOf(in.Until))
+		return
+	}
+	p.initStep(v1beta1.StepRouting, p.Object.ProgressDeadline(), in.Replicas)
+	p.move(Telling{Reason: "PrimaryReady", Moment: Notice, Severity: Info,
+		What: fmt.Sprintf("%s is ready: %d of %d pods", p.Object.PrimaryName(), p.Primary.Available, in.Replicas),
+		Next: "Service and route turn to it"})
+}
+
+func (p *plan) routeToPrimary() {
+	if !p.Apex.ToPrimary || !p.routeHolds(0) {
+		p.wait("Routing", "waiting for the Service and the route to turn to the primary", time.Time{})
+		return
+	}
+	p.initStep(v1beta1.StepEmptying, p.Object.ProgressDeadline(), p.status.Initialization.Replicas)
+	p.move(Telling{Reason: "TrafficOnPrimary", Moment: Notice, Severity: Info,
+		What: fmt.Sprintf("Service %s and its route send all traffic to %s", p.Object.ApexName(), p.Object.PrimaryName()),
+		Next: fmt.Sprintf("%s goes to zero pods in %s and is a template from then on", p.spec.TargetRef.Name, SettleTime)})
+}
+
+func (p *plan) emptyTarget() {
+	in := p.status.Initialization
+	if p.Target.Replicas != 0 || p.Now.Before(in.Since.Add(SettleTime)) {
+		p.wait("EmptyingTarget", "waiting for the traffic to settle on the primary before the target goes to zero", in.Since.Add(SettleTime))
+		return
+	}
+	p.status.Initialization = nil
+	p.status.Phase = v1beta1.PhaseInitialized
+	p.move(Telling{Reason: "Initialized", Moment: Notice, Severity: Info,
+		What: fmt.Sprintf("%s serves from %s", p.status.Promoted.Image, p.Object.PrimaryName()),
+		Next: fmt.Sprintf("A change of the template of %s starts a rollout", p.spec.TargetRef.Name)})
+}
+
+// routeHolds is true when the route stands at the weight and was not refused.
+func (p *plan) routeHolds(weight int32) bool {
+	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight
+}
+
+// describe names what a clone runs, as far as the clone itself tells.
+func (w Workload) describe() v1beta1.RevisionStatus {
+	r := v1beta1.RevisionStatus{Name: w.Revision, Images: w.Images}
+	if len(w.Images) > 0 {
+		r.Image = w.Images[0][strings.LastIndex(w.Images[0], "/")+1:]
+	}
+	return r
+}

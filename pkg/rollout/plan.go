@@ -1,0 +1,226 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// Plan decides what comes next. It makes one transition at most: the next one is planned on what
+// the world looks like after it.
+func Plan(o Observed) Decision {
+	p := &plan{Observed: o, spec: &o.Object.Spec, status: o.Object.Status.DeepCopy()}
+	p.dispatch()
+	return p.decide()
+}
+
+func (p *plan) dispatch() {
+	if p.suspended() {
+		return
+	}
+	if len(p.Problems) > 0 {
+		p.stall(p.Problems[0])
+		if !p.ending() {
+			return
+		}
+	}
+	switch p.status.Phase {
+	case "", v1beta1.PhaseInitializing:
+		p.initialize()
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed:
+		p.idle()
+	default:
+		p.run()
+	}
+}
+
+// run dispatches a rollout's sub-step.
+func (p *plan) run() {
+	switch p.status.Rollout.Step {
+	case v1beta1.StepStarting:
+		p.start()
+	case v1beta1.StepAnalysing:
+		p.analyse()
+	case v1beta1.StepCopying:
+		p.copy()
+	case v1beta1.StepRestoring:
+		p.restore()
+	case v1beta1.StepShiftingBack:
+		p.shiftBack()
+	case v1beta1.StepDraining:
+		p.drain()
+	case v1beta1.StepScalingDown:
+		p.scaleDown()
+	}
+}
+
+// plan is one planning in progress: what was observed, and a copy of the status that becomes the
+// next one if something changes.
+type plan struct {
+	Observed
+	spec   *v1beta1.CanarySpec
+	status *v1beta1.CanaryStatus
+
+	// moved is set by a transition; waiting says what the present state waits for, in stable words.
+	moved     bool
+	waiting   hold
+	questions []Question
+	told      int32
+	wake      time.Time
+}
+
+// hold is what a state waits for. stalled means that the user must act.
+type hold struct {
+	reason, message string
+	stalled         bool
+}
+
+// decide closes the planning: conditions follow from where it came to, and a status that equals the
+// present one is no decision.
+func (p *plan) decide() Decision {
+	d := Decision{Questions: p.questions, WakeAt: p.wake}
+	before := &p.Object.Status
+	p.conditions()
+	p.status.ObservedGeneration = p.Object.Generation
+	if !p.moved && sameStatus(before, p.status) {
+		return d
+	}
+	if p.moved {
+		d.Questions = nil // they belong to the status that was left
+	}
+	d.Next = p.status
+	return d
+}
+
+// move is one transition: the counter goes up, the journal and the tellings say what was decided.
+func (p *plan) move(t Telling) {
+	p.touch()
+	p.status.LastTransitionTime = second(p.Now)
+	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
+		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
+		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity),
+		What: clip(t.What, maxMessage), Why: clip(t.Why, maxMessage), Next: clip(t.Next, maxMessage),
+	})
+	p.told++
+	if n := len(p.status.Journal); n > maxJournal {
+		p.status.Journal = p.status.Journal[n-maxJournal:]
+	}
+}
+
+const (
+	maxJournal = 40
+	maxHistory = 10
+)
+
+// touch makes a transition of a change that needs no words: an attempt, a clock.
+func (p *plan) touch() {
+	if !p.moved {
+		p.status.Transition = max(p.status.Transition, p.HighestStamp) + 1
+	}
+	p.moved = true
+}
+
+// enter begins a sub-step of the rollout. A zero deadline means that the step cannot be overdue.
+func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
+	r := p.status.Rollout
+	r.Step, r.Since, r.Until, r.NextCheckAt = s, micro(p.Now), nil, nil
+	r.PassedHooks, r.Held = nil, ""
+	r.Attempt++
+	if deadline > 0 {
+		until := micro(p.Now.Add(deadline))
+		r.Until = &until
+	}
+}
+
+// wait says what the present state waits for and, unless at is zero, when to look again.
+func (p *plan) wait(reason, message string, at time.Time) {
+	if p.waiting.reason == "" {
+		p.waiting = hold{reason: reason, message: message}
+	}
+	p.wakeAt(at)
+}
+
+// stall says that the user must act. The first of several is shown.
+func (p *plan) stall(pr Problem) {
+	if p.waiting.stalled {
+		return
+	}
+	p.waiting = hold{reason: pr.Reason, message: pr.Message, stalled: true}
+	if c := condition(p.Object.Status.Conditions, v1beta1.ConditionStalled); c == nil ||
+		c.Status != metav1.ConditionTrue || c.Reason != pr.Reason || c.Message != clip(pr.Message, maxMessage) {
+		p.move(Telling{Reason: pr.Reason, Moment: Held, Severity: Warning, What: pr.Message})
+	}
+}
+
+// wakeAt asks for a planning at t at the latest.
+func (p *plan) wakeAt(t time.Time) {
+	if !t.IsZero() && (p.wake.IsZero() || t.Before(p.wake)) {
+		p.wake = t
+	}
+}
+
+// ask returns the answer to a question, or puts the question.
+func (p *plan) ask(q Question) (Answer, bool) {
+	a, ok := p.Answers[q.Key]
+	if !ok {
+		p.questions = append(p.questions, q)
+	}
+	return a, ok
+}
+
+// turns is how many turns back an answer still counts: a slow one is not thrown away because the
+// next turn has begun.
+const turns = 4
+
+// poll puts a question anew with every turn and returns the newest answer there is.
+func (p *plan) poll(q Question, turn int64) (Answer, bool) {
+	q.Key = p.key(q.Kind, q.Index, turn)
+	if a, ok := p.ask(q); ok {
+		return a, true
+	}
+	for t := turn - 1; t >= max(0, turn-turns); t-- {
+		if a, ok := p.Answers[p.key(q.Kind, q.Index, t)]; ok {
+			return a, true
+		}
+	}
+	return Answer{}, false
+}
+
+// key names a question of the present step: one of another run, step or attempt never answers it.
+func (p *plan) key(kind QuestionKind, index int, turn int64) string {
+	r := p.status.Rollout
+	return fmt.Sprintf("%s/%d/%s/%d.%d/%d/%s/%d", p.Object.UID, r.Number, r.Step, r.Attempt, turn, p.Object.Generation, kind, index)
+}
+
+// ending is true while a rollout is on its way back to rest: nothing but the world may hold it.
+func (p *plan) ending() bool {
+	r := p.status.Rollout
+	return r != nil && r.EndedAt == nil && r.Outcome != ""
+}
+
+func micro(t time.Time) metav1.MicroTime {
+	return metav1.NewMicroTime(t.UTC().Truncate(time.Microsecond))
+}
+
+func overdue(now time.Time, until *metav1.MicroTime) bool {
+	return until != nil && !now.Before(until.Time)
+}
+
+func deadlineOf(until *metav1.MicroTime) time.Time {
+	if until == nil {
+		return time.Time{}
+	}
+	return until.Time
+}
+
+// KeyPrefix is what the keys of all questions of the running step begin with; empty when none runs.
+func KeyPrefix(c *v1beta1.Canary) string {
+	r := c.Status.Rollout
+	if r == nil || r.EndedAt != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d/%s/%d.", c.UID, r.Number, r.Step, r.Attempt)
+}

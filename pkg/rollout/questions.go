@@ -1,0 +1,98 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+// askMetrics puts every metric of the analysis and judges what has been answered. No query looks
+// back beyond the revision's first request: a fix does not inherit its predecessor's errors.
+func (p *plan) askMetrics() ([]analysis.Check, bool) {
+	all := true
+	var checks []analysis.Check
+	for i, m := range p.metrics() {
+		exposed := p.Now.Sub(p.status.Rollout.ExposedSince.Time)
+		a, ok := p.poll(Question{
+			Kind: AskMetric, Name: m.Name, Index: i,
+			Since: p.status.Rollout.ExposedSince.Time, Window: min(m.IntervalDuration(), exposed),
+		}, p.turn())
+		if !ok {
+			all = false
+			continue
+		}
+		checks = append(checks, analysis.Judge(m.Name, Threshold(m), a.Measurement))
+	}
+	return checks, all
+}
+
+// Threshold is what a metric is held against. A success rate has a lower bound, everything else an
+// upper one unless thresholdRange says more.
+func Threshold(m v1beta1.CanaryMetric) analysis.Threshold {
+	t := analysis.Threshold{}
+	switch m.Name {
+	case v1beta1.MetricSuccessRate:
+		t.Unit = " %"
+	case v1beta1.MetricDuration:
+		t.Unit = " ms"
+	}
+	if r := m.ThresholdRange; r != nil {
+		t.Min, t.Max = r.Min, r.Max
+		return t
+	}
+	limit := 0.0
+	if m.Threshold != nil {
+		limit = *m.Threshold
+	}
+	if m.Name == v1beta1.MetricSuccessRate {
+		t.Min = &limit
+	} else {
+		t.Max = &limit
+	}
+	return t
+}
+
+// askShare asks how the requests were split since the weight was written.
+func (p *plan) askShare() (analysis.Share, bool) {
+	since := p.status.Rollout.WeightSince.Time
+	a, ok := p.poll(Question{
+		Kind: AskShare, Since: since.Add(propagation), Window: p.Now.Sub(since),
+	}, p.turn())
+	if !ok {
+		return analysis.Share{}, false
+	}
+	return analysis.JudgeShare(p.status.CanaryWeight, a.Counts), true
+}
+
+// propagation is the time that a route needs to reach the proxies; what was counted before it is
+// over may still be the weight before.
+const propagation = 2 * time.Second
+
+// askHooks puts the rollout hooks of the present attempt and turns the answers into checks.
+func (p *plan) askHooks() ([]analysis.Check, bool) {
+	all := true
+	var checks []analysis.Check
+	for _, h := range p.hooks(v1beta1.HookRollout) {
+		a, ok := p.askHook(h)
+		if !ok {
+			all = false
+			continue
+		}
+		checks = append(checks, hookCheck(h.Name, a.Measurement))
+	}
+	return checks, all
+}
+
+func hookCheck(name string, m analysis.Measurement) analysis.Check {
+	c := analysis.Check{Name: name, Evidence: m.Evidence, Threshold: "2xx"}
+	switch {
+	case m.Evidence != analysis.Measured: // counted and not held: the next attempt asks again
+		c.Evidence, c.Verdict, c.Message = analysis.NoData, analysis.Inconclusive, "hook "+name+": "+m.Message
+	case m.Value == 0:
+		c.Verdict, c.Message = analysis.Failed, "hook "+name+" refused: "+m.Message
+	default:
+		c.Verdict = analysis.Passed
+	}
+	return c
+}

@@ -1,0 +1,165 @@
+// Package rollout is the pure core: what was observed goes in, and out come the next transition,
+// the questions to ask and what to tell. Plan decides, Desired says what the world has to look like
+// for a status; neither knows a client, a clock, a context or chance, so that every decision can be
+// replayed. The status is the cursor: a decision exists once its status is written, and not before.
+package rollout
+
+import (
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+// Observed is everything a plan may know, as of Now.
+type Observed struct {
+	Now    time.Time
+	Object *v1beta1.Canary
+	// Problems are the user's to mend before anything goes on; Warnings are said and nothing waits.
+	Problems, Warnings []Problem
+	Target             Target
+	Primary, Canary    Workload
+	Apex               Apex
+	Route              Route
+	// Answers to questions that were asked, by key. A missing one has not been answered yet.
+	Answers map[string]Answer
+	// HighestStamp is the highest transition found on anything that Serin wrote for this canary. A
+	// status that was lost starts above it.
+	HighestStamp int64
+}
+
+// Problem is something that the user must mend: what is wrong, where, and what to do.
+type Problem struct{ Reason, Message string }
+
+// Target is the user's workload, the template.
+type Target struct {
+	// Revision names the snapshot of the template as it stands; empty while there is none yet.
+	Revision v1beta1.RevisionStatus
+	Replicas int32
+	// Writer is the field manager that last set the replicas.
+	Writer string
+	// Autoscaled is true when an autoscaler sizes the primary.
+	Autoscaled bool
+}
+
+// Workload is one of the two clones. Counts speak of what the cluster last reported.
+type Workload struct {
+	Exists bool
+	// Revision names the snapshot that the template renders; empty on a clone of another tool's.
+	Revision string
+	// Images of the template, to compare a clone of another tool's by.
+	Images []string
+	// Replicas wanted; Pods, Updated and Available as reported.
+	Replicas, Pods, Updated, Available int32
+	// Synced is true when the reported counts are about the present template.
+	Synced bool
+	// Endpoints are the ready addresses in the clone's Service whose pods run Revision.
+	Endpoints int32
+	// Trouble is why pods do not come up, in the cluster's words; empty without.
+	Trouble string
+}
+
+// Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
+// older pod is left. Counts of another revision never count.
+func (w Workload) Ready(revision string, want, percent int32) bool {
+	need := (want*percent + 99) / 100
+	return w.Exists && w.Revision == revision && w.Synced &&
+		w.Replicas >= want && w.Updated == w.Pods &&
+		w.Available >= need && w.Endpoints >= need
+}
+
+// Apex is the Service that users know.
+type Apex struct {
+	Exists bool
+	// ToPrimary is true when it selects the primary's pods.
+	ToPrimary bool
+}
+
+// Route is the router's route as it stands.
+type Route struct {
+	Exists       bool
+	CanaryWeight int32
+	// Confirmed is true when the router itself says that the proxies follow.
+	Confirmed bool
+	// Rejected holds the proxy's words when the present route was refused.
+	Rejected string
+	// Problem keeps traffic from flowing as asked; nil without.
+	Problem *Problem
+}
+
+// QuestionKind says who is asked.
+type QuestionKind string
+
+const (
+	// AskMetric: a metric of the analysis.
+	AskMetric QuestionKind = "Metric"
+	// AskHook: a webhook.
+	AskHook QuestionKind = "Hook"
+	// AskShare: how many requests each side received.
+	AskShare QuestionKind = "Share"
+	// AskTraffic: what still reaches the canary.
+	AskTraffic QuestionKind = "Traffic"
+)
+
+// Question is asked after the commit of the status that it belongs to.
+type Question struct {
+	// Key is the same whenever the same question is asked again, and unlike any other question's.
+	Key  string
+	Kind QuestionKind
+	// Name of the metric or the hook, and its index in the spec: names may repeat.
+	Name  string
+	Index int
+	// Since bounds every look back: nothing before it is this revision's, or this weight's.
+	Since time.Time
+	// Window that a query looks back over.
+	Window time.Duration
+}
+
+// Answer to a question; the fields of its kind are set.
+type Answer struct {
+	// Measurement of a metric. A hook's is Measured when it answered at all, with 1 for a pass and 0
+	// for a refusal, and Message has what it said.
+	Measurement analysis.Measurement
+	Counts      analysis.Counts
+	Traffic     analysis.Traffic
+}
+
+// Decision is what a plan comes to.
+type Decision struct {
+	// Next is the status to commit; nil when nothing changed.
+	Next *v1beta1.CanaryStatus
+	// Questions to ask unless they are being asked already. They belong to the present status.
+	Questions []Question
+	// WakeAt is when to plan again even if nothing happens; zero for never.
+	WakeAt time.Time
+}
+
+// Severity of a telling.
+type Severity string
+
+const (
+	Info    Severity = "info"
+	Warning Severity = "warn"
+	Error   Severity = "error"
+)
+
+// Moment is where in a rollout a telling stands.
+type Moment string
+
+const (
+	Started Moment = "Started"
+	Moved   Moment = "Moved"
+	Held    Moment = "Held"
+	Ended   Moment = "Ended"
+	Notice  Moment = "Notice"
+)
+
+// Telling is a decision in words. It goes into the journal, which is told after the commit.
+type Telling struct {
+	// Reason is a CamelCase word.
+	Reason   string
+	Moment   Moment
+	Severity Severity
+	// What was decided, why, and what happens next or what to do. One line each.
+	What, Why, Next string
+}

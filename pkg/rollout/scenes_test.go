@@ -1,0 +1,190 @@
+package rollout
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+var update = flag.Bool("update", false, "write the golden transcripts anew")
+
+// scene is a whole story; its transcript is compared with testdata/<name>.golden.
+type scene struct {
+	name     string
+	edit     func(*v1beta1.Canary)
+	play     func(*sim)
+	lasts    time.Duration
+	phase    v1beta1.Phase
+	promoted string
+}
+
+var scenes = []scene{
+	{name: "adoption", lasts: time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0"},
+	{name: "promotion", lasts: 3 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1") }},
+	{name: "rollback on failed checks", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.reply = succeedingAt(96.2) }},
+	{name: "superseded in mid-run", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.2") }},
+	{name: "reverted in mid-run", lasts: 3 * time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.0") }},
+	{name: "pods never ready", lasts: 13 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.broken["podinfo-6.0.1"] = true }},
+	{name: "no data ends without evidence", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskMetric {
+					return Answer{Measurement: analysis.Measurement{Evidence: analysis.NoData, Message: "no series"}}, true
+				}
+				return healthy(s, q)
+			}
+		}},
+	{name: "prometheus away for 75 seconds", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if at := s.now.Sub(s.begin); q.Kind != AskHook && at > 40*time.Second && at < 115*time.Second {
+					m := "connection refused"
+					return Answer{Measurement: analysis.Measurement{Evidence: analysis.Unavailable, Message: m},
+						Counts: analysis.Counts{Message: m}, Traffic: analysis.Traffic{Message: m}}, true
+				}
+				return healthy(s, q)
+			}
+		}},
+	{name: "gateway does not follow for 40 seconds", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(42*time.Second, "the gateway's control plane goes away", func() { s.follows = false })
+			s.user(82*time.Second, "the gateway's control plane is back", func() { s.follows = true; s.inProxy = s.route.CanaryWeight })
+		}},
+	{name: "primary does not take the revision", lasts: 20 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "6.0.1 stops starting", func() { s.broken["podinfo-6.0.1"] = true })
+		}},
+	{name: "suspended in mid-run", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "suspend", func() { s.c.Spec.Suspend = true })
+			s.user(100*time.Second, "resume", func() { s.c.Spec.Suspend = false })
+		}},
+	{name: "analysis skipped", lasts: 2 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) { c.Spec.SkipAnalysis = true },
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1") }},
+	{name: "status lost in mid-run", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "the Canary is deleted and applied again", func() { s.c.Status = v1beta1.CanaryStatus{} })
+		}},
+	{name: "rejected revision pushed again after a revert", lasts: 6 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.reply = succeedingAt(96.2)
+			s.setImage(30*time.Second, "6.0.1")
+			s.setImage(120*time.Second, "6.0.0")
+			s.user(130*time.Second, "the cause is mended", func() { s.reply = healthy })
+			s.setImage(140*time.Second, "6.0.1")
+		}},
+	{name: "hook refuses once", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.Webhooks = []v1beta1.CanaryWebhook{{Type: v1beta1.HookPreRollout, Name: "accept", URL: "http://t"}, {Name: "load", URL: "http://t"}}
+		},
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			asked := 0
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskHook && q.Name == "accept" {
+					if asked++; asked == 1 {
+						return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 0, Message: "HTTP 500: not yet"}}, true
+					}
+				}
+				return healthy(s, q)
+			}
+		}},
+}
+
+func (sc scene) run(t *testing.T, jitter *rand.Rand) *sim {
+	s := newSim(t, sc.edit)
+	if sc.play != nil {
+		sc.play(s)
+	}
+	s.jitter = jitter
+	s.run(sc.lasts)
+	return s
+}
+
+func (sc scene) check(t *testing.T, s *sim) {
+	t.Helper()
+	st := s.c.Status
+	if st.Phase != sc.phase || st.Promoted == nil || st.Promoted.Name != "podinfo-"+sc.promoted {
+		t.Errorf("ended as %s with %v promoted, want %s with %s\n%s", st.Phase, st.Promoted, sc.phase, sc.promoted, s.out.String())
+	}
+	if s.route.CanaryWeight != 0 || s.canary.replicas != 0 || s.primary.revision != "podinfo-"+sc.promoted || s.target.Replicas != 0 {
+		t.Errorf("not at rest: route %+v, canary %+v, primary %+v, target %+v\n%s", s.route, s.canary, s.primary, s.target, s.out.String())
+	}
+	if s.primary.floor != 0 {
+		t.Errorf("the primary's floor of %d was left behind", s.primary.floor)
+	}
+}
+
+func TestScenesReadAsTheirTranscripts(t *testing.T) {
+	for _, sc := range scenes {
+		t.Run(sc.name, func(t *testing.T) {
+			s := sc.run(t, nil)
+			sc.check(t, s)
+			path := filepath.Join("testdata", strings.ReplaceAll(sc.name, " ", "-")+".golden")
+			if *update {
+				if err := os.WriteFile(path, []byte(s.out.String()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), s.out.String()); diff != "" {
+				t.Errorf("transcript (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestScenesEndTheSameInAnyOrder delays pods, answers and watch events by chance: the way differs,
+// the end does not.
+func TestScenesEndTheSameInAnyOrder(t *testing.T) {
+	for _, sc := range scenes {
+		for seed := range uint64(25) {
+			t.Run(fmt.Sprintf("%s/seed %d", sc.name, seed), func(t *testing.T) {
+				sc.lasts += 3 * time.Minute
+				sc.check(t, sc.run(t, rand.New(rand.NewPCG(seed, 1))))
+			})
+		}
+	}
+}
+
+// TestIdleIsFree: at rest nothing is written, asked or waited for.
+func TestIdleIsFree(t *testing.T) {
+	s := scenes[1].run(t, nil)
+	writes := s.writes
+	for range 100 {
+		s.now = s.now.Add(time.Hour)
+		o := s.observed()
+		d := Plan(o)
+		if d.Next != nil || len(d.Questions) > 0 || !d.WakeAt.IsZero() {
+			t.Fatalf("at rest: %+v", d)
+		}
+	}
+	if s.writes != writes {
+		t.Errorf("%d writes at rest", s.writes-writes)
+	}
+}

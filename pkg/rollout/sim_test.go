@@ -1,0 +1,338 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+// sim is a cluster with memory, driven by virtual time. Plan and Desired run on it exactly as the
+// controller runs them; every line it prints is something that happened, in order, and after every
+// line the invariants of a safe rollout are checked.
+type sim struct {
+	t     *testing.T
+	now   time.Time
+	begin time.Time
+	c     *v1beta1.Canary
+
+	target          Target
+	primary, canary *pods
+	apex            Apex
+	route           Route
+	answers         map[string]Answer
+	asked           map[string]bool
+	events          []event
+	out             strings.Builder
+
+	// startup is how long a pod takes to be ready; broken revisions never are.
+	startup time.Duration
+	broken  map[string]bool
+	// reply answers a question; a false one never answers.
+	reply func(s *sim, q Question) (Answer, bool)
+	// jitter delays answers and pods by chance; nil is none.
+	jitter *rand.Rand
+	// follows is false while the proxies do not follow the route.
+	inProxy int32
+	follows bool
+	writes  int
+	// stamp is the highest transition that the world carries.
+	stamp int64
+}
+
+// pods is one clone with the cluster's view of it.
+type pods struct {
+	revision string
+	replicas int32
+	ready    int32 // of the present revision
+	old      int32 // of the revision before
+	floor    int32
+}
+
+// event is something that the cluster does by itself.
+type event struct {
+	at   time.Time
+	what string
+	do   func()
+	// alarm: the plan asked to be woken.
+	alarm bool
+}
+
+var simStart = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+func newSim(t *testing.T, edit func(*v1beta1.Canary)) *sim {
+	c := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Name: "podinfo", Namespace: "apps", UID: "u", Generation: 1}}
+	c.Spec.TargetRef = v1beta1.LocalObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}
+	lower := 99.0
+	c.Spec.Analysis = &v1beta1.CanaryAnalysis{Interval: "10s", Threshold: 2, StepWeight: 20, MaxWeight: 40,
+		Metrics: []v1beta1.CanaryMetric{{Name: v1beta1.MetricSuccessRate, Interval: "1m", ThresholdRange: &v1beta1.ThresholdRange{Min: &lower}}}}
+	if edit != nil {
+		edit(c)
+	}
+	s := &sim{t: t, now: simStart, begin: simStart, c: c, startup: 4 * time.Second, broken: map[string]bool{},
+		answers: map[string]Answer{}, asked: map[string]bool{}, reply: healthy, follows: true}
+	s.target = Target{Revision: rev("6.0.0"), Replicas: 2}
+	s.apex = Apex{Exists: true}
+	return s
+}
+
+func rev(tag string) v1beta1.RevisionStatus {
+	return v1beta1.RevisionStatus{Name: "podinfo-" + tag, Image: "podinfo:" + tag, Images: []string{"podinfo:" + tag}}
+}
+
+// healthy passes every check and sees the share that the proxies serve.
+func healthy(s *sim, q Question) (Answer, bool) {
+	switch q.Kind {
+	case AskShare:
+		n := int64(s.inProxy) * 20
+		return Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}, true
+	case AskTraffic:
+		if s.inProxy > 0 {
+			return Answer{Traffic: analysis.Traffic{Known: true, New: 100}}, true
+		}
+		return Answer{Traffic: analysis.Traffic{Known: true}}, true
+	case AskHook:
+		return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 1}}, true
+	}
+	return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 99.8, Requests: 412}}, true
+}
+
+// succeedingAt answers metrics with a success rate.
+func succeedingAt(rate float64) func(*sim, Question) (Answer, bool) {
+	return func(s *sim, q Question) (Answer, bool) {
+		a, ok := healthy(s, q)
+		if q.Kind == AskMetric {
+			a.Measurement.Value = rate
+		}
+		return a, ok
+	}
+}
+
+func (s *sim) observed() Observed {
+	return Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
+		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers}
+}
+
+func (s *sim) workload(p *pods) Workload {
+	if p == nil {
+		return Workload{}
+	}
+	return Workload{Exists: true, Revision: p.revision, Images: []string{strings.Replace(p.revision, "-", ":", 1)}, Replicas: p.replicas, Pods: p.ready + p.old,
+		Updated: p.ready, Available: p.ready + p.old, Synced: true, Endpoints: p.ready}
+}
+
+// turn is one reconcile.
+func (s *sim) turn() {
+	o := s.observed()
+	d := Plan(o)
+	if d.Next != nil {
+		s.commit(d.Next)
+		o.Object = s.c.DeepCopy()
+	}
+	w := Desired(o)
+	s.apply(w)
+	if d.Next != nil {
+		s.at(0, "", func() {}) // the commit's own watch event
+		return
+	}
+	for _, q := range d.Questions {
+		s.put(q)
+	}
+	for _, t := range []time.Time{d.WakeAt, w.WakeAt} {
+		if !t.IsZero() {
+			s.wakeAt(t)
+		}
+	}
+}
+
+// wakeAt keeps one alarm for a moment, as a work queue does.
+func (s *sim) wakeAt(t time.Time) {
+	for _, e := range s.events {
+		if e.alarm && e.at.Equal(t) {
+			return
+		}
+	}
+	s.events = append(s.events, event{at: t, alarm: true, do: func() {}})
+}
+
+func (s *sim) commit(next *v1beta1.CanaryStatus) {
+	before := s.c.Status.Transition
+	s.c.Status = *next
+	s.writes++
+	for _, e := range next.Journal {
+		if e.Transition > before {
+			parts := []string{e.What}
+			for _, p := range []string{e.Why, e.Next} {
+				if p != "" {
+					parts = append(parts, p)
+				}
+			}
+			s.line("tell", "%s %s: %s", e.Severity, e.Reason, strings.Join(parts, ". "))
+		}
+	}
+	s.stamp = max(s.stamp, next.Transition)
+	if next.Transition > before {
+		s.line("commit", "%d %s", next.Transition, cursor(next))
+	}
+}
+
+func cursor(st *v1beta1.CanaryStatus) string {
+	out := string(st.Phase)
+	if st.Initialization != nil {
+		out += "/" + string(st.Initialization.Step)
+	} else if r := st.Rollout; r != nil && r.EndedAt == nil {
+		out += "/" + string(r.Step)
+	}
+	return fmt.Sprintf("%s weight %d", out, st.CanaryWeight)
+}
+
+func (s *sim) put(q Question) {
+	if s.asked[q.Key] {
+		return
+	}
+	s.asked[q.Key] = true
+	key := q.Key
+	s.at(100*time.Millisecond, "", func() {
+		if a, ok := s.reply(s, q); ok {
+			s.answers[key] = a
+		}
+	})
+}
+
+// apply does what the controller's converge does, in its order.
+func (s *sim) apply(w World) {
+	s.clone("primary", &s.primary, w.Primary)
+	s.clone("canary", &s.canary, w.Canary)
+	if w.ApexToPrimary && !s.apex.ToPrimary {
+		s.apex.ToPrimary = true
+		s.line("write", "apex Service selects the primary")
+	}
+	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight) {
+		s.checkRaise(w.Route.CanaryWeight)
+		s.route.Exists, s.route.CanaryWeight = true, w.Route.CanaryWeight
+		s.line("write", "route %d/%d", 100-w.Route.CanaryWeight, w.Route.CanaryWeight)
+		s.at(time.Second, "", func() {
+			if s.follows {
+				s.inProxy = s.route.CanaryWeight
+			}
+		})
+	}
+	if w.EmptyTarget && s.target.Replicas != 0 {
+		s.target.Replicas = 0
+		s.line("write", "target scaled to zero")
+	}
+}
+
+func (s *sim) clone(role string, at **pods, wish *Clone) {
+	if wish == nil {
+		return
+	}
+	if *at == nil {
+		*at = &pods{replicas: 1}
+		if wish.Revision == "" {
+			wish = &Clone{Revision: s.c.Status.LastPromotedSpec, Replicas: wish.Replicas}
+		}
+	}
+	p := *at
+	p.floor = wish.Floor
+	if wish.Revision != "" && wish.Revision != p.revision {
+		if role == "canary" && s.inProxy > 0 {
+			s.t.Errorf("the canary's template changes while %d %% of the traffic is on it", s.inProxy)
+		}
+		p.revision, p.old, p.ready = wish.Revision, p.old+p.ready, 0
+		s.line("write", "%s := %s", role, wish.Revision)
+		s.grow(role, p)
+	}
+	if wish.Replicas != nil && *wish.Replicas != p.replicas {
+		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 {
+			s.t.Errorf("the canary is made smaller while %d %% of the traffic is on it", s.inProxy)
+		}
+		p.replicas = *wish.Replicas
+		p.ready = min(p.ready, p.replicas)
+		if p.replicas == 0 {
+			p.old = 0
+		}
+		s.line("write", "%s replicas %d", role, p.replicas)
+		s.grow(role, p)
+	}
+}
+
+// grow brings a clone's pods up after their startup time, and takes the older ones away then.
+func (s *sim) grow(role string, p *pods) {
+	revision := p.revision
+	s.at(s.startup, "", func() {
+		if p.revision != revision || s.broken[revision] || p.ready == p.replicas && p.old == 0 {
+			return
+		}
+		p.ready, p.old = p.replicas, 0
+		s.line("cluster", "%s %s ready %d/%d", role, revision, p.ready, p.replicas)
+	})
+}
+
+func (s *sim) at(d time.Duration, what string, do func()) {
+	if s.jitter != nil {
+		d += time.Duration(s.jitter.Int64N(int64(3 * time.Second)))
+	}
+	s.events = append(s.events, event{at: s.now.Add(d), what: what, do: do})
+}
+
+// user does something after d.
+func (s *sim) user(d time.Duration, what string, do func()) {
+	s.events = append(s.events, event{at: s.begin.Add(d), what: what, do: do})
+}
+
+func (s *sim) setImage(d time.Duration, tag string) {
+	s.user(d, "set image podinfo:"+tag, func() { s.target.Revision = rev(tag) })
+}
+
+// run plays until the end of the given time.
+func (s *sim) run(d time.Duration) {
+	end := s.begin.Add(d)
+	s.turn()
+	for turns := 0; ; turns++ {
+		if turns > 5000 {
+			s.t.Fatalf("hot loop: more than 5000 turns in %s\n%s", d, s.out.String())
+		}
+		slices.SortStableFunc(s.events, func(a, b event) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+		if len(s.events) == 0 || s.events[0].at.After(end) {
+			return
+		}
+		e := s.events[0]
+		s.events = s.events[1:]
+		if e.at.After(s.now) {
+			s.now = e.at
+		}
+		if e.what != "" {
+			s.line("user", "%s", e.what)
+		}
+		e.do()
+		s.turn()
+	}
+}
+
+func (s *sim) line(who, format string, args ...any) {
+	at := s.now.Sub(s.begin).Round(100 * time.Millisecond)
+	fmt.Fprintf(&s.out, "%7.1fs  %-8s %s\n", at.Seconds(), who, fmt.Sprintf(format, args...))
+}
+
+// checkRaise: no weight is raised on a side without ready pods of the revision under analysis, and
+// none returns to a primary that has none.
+func (s *sim) checkRaise(weight int32) {
+	if weight > s.route.CanaryWeight && s.route.Exists {
+		r := s.c.Status.Rollout
+		if s.canary == nil || s.canary.revision != r.Revision.Name || s.canary.ready < capacity(s.primary.replicas, weight) {
+			s.t.Errorf("weight raised to %d on a canary that cannot carry it: %+v", weight, s.canary)
+		}
+	}
+	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready == 0) {
+		s.t.Errorf("weight lowered to %d with no ready pod on the primary: %+v", weight, s.primary)
+	}
+}

@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+)
+
+// start waits at weight 0 until the canary's pods of the revision are ready, asks the pre-rollout
+// hooks, and takes the first weight.
+func (p *plan) start() {
+	if p.abandoned() {
+		return
+	}
+	r := p.status.Rollout
+	if p.Route.Problem != nil {
+		p.stall(*p.Route.Problem)
+	}
+	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
+		p.canaryStarting()
+		return
+	}
+	if p.waiting.stalled {
+		return
+	}
+	if p.spec.SkipAnalysis {
+		p.beginPromotion("the analysis is skipped (spec.skipAnalysis)")
+		return
+	}
+	if !p.hooksPassed(v1beta1.HookPreRollout) {
+		return
+	}
+	p.shift(p.nextWeight(), Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
+		Why: fmt.Sprintf("%d of %d canary pods are ready", p.Canary.Available, r.CanaryReplicas)})
+}
+
+func (p *plan) canaryStarting() {
+	r := p.status.Rollout
+	state := progress(p.Canary, r.CanaryReplicas)
+	if overdue(p.Now, r.Until) {
+		p.fail("CanaryNotReady", fmt.Sprintf("the canary's pods did not become ready in %s: %s",
+			span(r.Until.Sub(r.Since.Time)), state))
+		return
+	}
+	p.wait("StartingCanary", fmt.Sprintf("%s: %s", p.Object.CanaryName(), state), deadlineOf(r.Until))
+}
+
+// hooksPassed asks the hooks of a type at weight 0, each until it has passed once. A refusal is a
+// failed check; after an interval the hook is asked again.
+func (p *plan) hooksPassed(kind string) bool {
+	r := p.status.Rollout
+	var refused, silent []string
+	open := false
+	for _, h := range p.hooks(kind) {
+		if slices.Contains(r.PassedHooks, h.id()) {
+			continue
+		}
+		a, ok := p.askHook(h)
+		switch {
+		case !ok:
+			open = true
+		case a.Measurement.Evidence != analysis.Measured:
+			silent = append(silent, fmt.Sprintf("%s: %s", h.Name, a.Measurement.Message))
+		case a.Measurement.Value == 0:
+			refused = append(refused, fmt.Sprintf("%s: %s", h.Name, a.Measurement.Message))
+		}
+	}
+	switch {
+	case open:
+		p.wait("AskingHooks", fmt.Sprintf("waiting for %s hooks", kind), deadlineOf(nil))
+		return false
+	case len(refused)+len(silent) == 0:
+		return true
+	}
+	p.rememberPassed(kind)
+	p.retryHooks(kind, refused, silent)
+	return false
+}
+
+// rememberPassed keeps the hooks that have passed, so that a later attempt does not ask them again.
+func (p *plan) rememberPassed(kind string) {
+	r := p.status.Rollout
+	for _, h := range p.hooks(kind) {
+		a := p.Answers[p.key(AskHook, h.index, 0)].Measurement
+		if a.Evidence == analysis.Measured && a.Value != 0 && !slices.Contains(r.PassedHooks, h.id()) {
+			r.PassedHooks = append(r.PassedHooks, h.id())
+		}
+	}
+}
+
+func (p *plan) retryHooks(kind string, refused, silent []string) {
+	r := p.status.Rollout
+	if r.NextCheckAt == nil {
+		at := micro(p.Now.Add(p.spec.Analysis.IntervalDuration()))
+		r.NextCheckAt = &at
+		p.count(len(refused) > 0, kind+" hook", strings.Join(append(refused, silent...), "; "), "asked again "+clock(at.Time))
+		return
+	}
+	if p.Now.Before(r.NextCheckAt.Time) {
+		p.wait("HookRefused", strings.Join(append(refused, silent...), "; "), r.NextCheckAt.Time)
+		return
+	}
+	r.NextCheckAt = nil
+	r.Attempt++
+	p.touch()
+}
+
+// count books one check that did not pass: failed, or without evidence. At the limit the rollout ends.
+func (p *plan) count(failed bool, what, why, next string) {
+	if failed {
+		p.status.FailedChecks++
+		limit := p.spec.Analysis.MaxFailedChecks()
+		if p.status.FailedChecks >= limit {
+			p.fail("ChecksFailed", fmt.Sprintf("%s (failed check %d of %d)", why, p.status.FailedChecks, limit))
+			return
+		}
+		p.move(Telling{Reason: "CheckFailed", Moment: Held, Severity: Warning, What: why,
+			Why:  fmt.Sprintf("Failed check %d at weight %d; the %s rolls back", p.status.FailedChecks, p.status.CanaryWeight, ordinal(limit)),
+			Next: next})
+		return
+	}
+	p.status.InconclusiveChecks++
+	limit := p.spec.Analysis.InconclusiveChecks()
+	if p.status.InconclusiveChecks >= limit {
+		p.fail("NoEvidence", fmt.Sprintf("no evidence in %d of at most %d checks: %s", p.status.InconclusiveChecks, limit, why))
+		return
+	}
+	p.move(Telling{Reason: "Inconclusive", Moment: Held, Severity: Warning,
+		What: fmt.Sprintf("no evidence from the %s: %s", what, why),
+		Why:  fmt.Sprintf("Inconclusive check %d at weight %d; the %s ends the rollout", p.status.InconclusiveChecks, p.status.CanaryWeight, ordinal(limit)),
+		Next: next})
+}
+
+// abandoned ends the run when the template is no longer the revision under analysis.
+func (p *plan) abandoned() bool {
+	r, t := p.status.Rollout, p.Target.Revision
+	switch t.Name {
+	case "", r.Revision.Name:
+		return false
+	case p.status.LastPromotedSpec:
+		p.end(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s, which serves", p.spec.TargetRef.Name, t.Image))
+	default:
+		p.end(v1beta1.OutcomeSuperseded, "Superseded", fmt.Sprintf("%s replaces %s before it was promoted", t.Image, r.Revision.Image))
+	}
+	return true
+}

@@ -1,0 +1,113 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// World is what the cluster has to look like for a status. Making it so is idempotent: a normal
+// step, the repair of a foreign edit and the recovery from a crash are the same.
+type World struct {
+	// Snapshot is wanted of the target's present template.
+	Snapshot bool
+	// Primary and Canary; nil where they are left as they are.
+	Primary, Canary *Clone
+	// ApexToPrimary turns the apex Service to the primary's pods.
+	ApexToPrimary bool
+	// Route holds the weights; nil where the route is left alone.
+	Route *RouteWish
+	// EmptyTarget scales the target to zero.
+	EmptyTarget bool
+	// WakeAt is when the wish changes by itself; zero for never.
+	WakeAt time.Time
+}
+
+// Clone is how a workload should be.
+type Clone struct {
+	Revision string
+	// Replicas wanted; nil leaves them to whoever sizes it.
+	Replicas *int32
+	// Floor keeps an autoscaler from going below it; 0 is none.
+	Floor int32
+}
+
+// RouteWish is the weight that the canary should have; the primary has the rest.
+type RouteWish struct{ CanaryWeight int32 }
+
+// Desired says what the world has to look like for the committed status. It is empty while the
+// object is suspended or cannot be worked with.
+func Desired(o Observed) World {
+	s := &o.Object.Status
+	if isSuspended(o.Object) {
+		return World{}
+	}
+	w := World{Snapshot: o.Target.Revision.Name == ""}
+	if s.Promoted == nil || (len(o.Problems) > 0 && s.Initialization != nil) {
+		return w
+	}
+	if s.Initialization != nil {
+		return initializing(o, w)
+	}
+	serving(o, &w)
+	if r := s.Rollout; r != nil && r.EndedAt == nil {
+		running(o, r, &w)
+	}
+	return w
+}
+
+func initializing(o Observed, w World) World {
+	in := o.Object.Status.Initialization
+	w.Primary = &Clone{Revision: o.Object.Status.LastPromotedSpec}
+	if !o.Primary.Exists || o.Primary.Replicas == 0 {
+		w.Primary.Replicas = &in.Replicas
+	}
+	none := int32(0)
+	w.Canary = &Clone{Revision: o.Object.Status.LastPromotedSpec, Replicas: &none}
+	if in.Step == v1beta1.StepCloning {
+		return w
+	}
+	w.ApexToPrimary = true
+	w.Route = &RouteWish{}
+	if in.Step == v1beta1.StepEmptying {
+		settled := in.Since.Add(SettleTime)
+		w.EmptyTarget = !o.Now.Before(settled)
+		if !w.EmptyTarget {
+			w.WakeAt = settled
+		}
+	}
+	return w
+}
+
+// serving is the state at rest: the promoted revision on the primary with all of the traffic, the
+// canary at zero, the target empty.
+func serving(o Observed, w *World) {
+	s := &o.Object.Status
+	w.Primary = &Clone{Revision: s.LastPromotedSpec}
+	w.ApexToPrimary = true
+	w.Route = &RouteWish{CanaryWeight: s.CanaryWeight}
+	p := plan{status: s}
+	w.EmptyTarget = !p.fightOver()
+	none := int32(0)
+	w.Canary = &Clone{Replicas: &none}
+	if o.Target.Replicas > 0 && !o.Target.Autoscaled && w.EmptyTarget && atRest(s.Rollout) {
+		w.Primary.Replicas = &o.Target.Replicas // a size that the user gives the template is the primary's
+	}
+}
+
+// running is what a rollout adds. The canary's template is only ever changed in StepStarting, which
+// is entered at a weight of 0 that holds.
+func running(o Observed, r *v1beta1.RolloutStatus, w *World) {
+	w.Primary.Floor = r.PrimaryReplicas
+	w.Canary.Replicas = &r.CanaryReplicas
+	switch r.Step {
+	case v1beta1.StepStarting, v1beta1.StepAnalysing:
+		w.Canary.Revision = r.Revision.Name
+	case v1beta1.StepCopying:
+		w.Primary.Revision = r.Revision.Name
+	case v1beta1.StepScalingDown:
+		w.Primary.Floor = 0
+	}
+}
+
+func atRest(r *v1beta1.RolloutStatus) bool { return r == nil || r.EndedAt != nil }

@@ -1,0 +1,185 @@
+package workload
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/revision"
+)
+
+// Services renders the Services around a target.
+type Services struct {
+	Canary *v1beta1.Canary
+	Target *appsv1.Deployment
+	Label  SelectorLabel
+	// Apex as it stands; nil when there is none.
+	Apex *corev1.Service
+}
+
+// Name of a role's Service.
+func (s Services) Name(role string) string { return s.Canary.ApexName() + "-" + role }
+
+// Role renders the Service of one side: the apex Service's ports, that side's pods.
+func (s Services) Role(role string) *corev1.Service {
+	svc := s.service(s.Name(role), role)
+	if meta := s.metadata(role); meta != nil {
+		merge(svc, meta)
+	}
+	return svc
+}
+
+// NewApex renders the apex Service where the user has none. It selects the primary's pods.
+func (s Services) NewApex() *corev1.Service {
+	svc := s.service(s.Canary.ApexName(), v1beta1.RolePrimary)
+	if meta := s.Canary.Spec.Service.Apex; meta != nil {
+		merge(svc, meta)
+	}
+	return svc
+}
+
+// ApexSelector is what the apex Service selects once it is adopted: all that the user selects by,
+// and the primary's label.
+func (s Services) ApexSelector() map[string]string {
+	sel := map[string]string{}
+	if s.Apex != nil {
+		maps.Copy(sel, s.Apex.Spec.Selector)
+	}
+	sel[s.Label.Key] = s.Label.Of(v1beta1.RolePrimary)
+	return sel
+}
+
+// MissingPort says that the user's apex Service lacks the port that the route is to use.
+func (s Services) MissingPort() string {
+	if s.Apex == nil {
+		return ""
+	}
+	var have []string
+	for _, p := range s.Apex.Spec.Ports {
+		if p.Port == s.Canary.Spec.Service.Port {
+			return ""
+		}
+		have = append(have, fmt.Sprint(p.Port))
+	}
+	slices.Sort(have)
+	return fmt.Sprintf("Service %s has no port %d (it has %v): set spec.service.port to one of them, or add it to the Service",
+		s.Apex.Name, s.Canary.Spec.Service.Port, have)
+}
+
+func (s Services) service(name, role string) *corev1.Service {
+	svc := &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.Canary.Namespace, Name: name,
+			Labels:      map[string]string{v1beta1.CanaryLabel: revision.LabelValue(s.Canary.Name), v1beta1.RoleLabel: role},
+			Annotations: map[string]string{},
+		},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeClusterIP, Selector: s.Label.Selector(s.Target, role), Ports: s.ports(),
+		},
+	}
+	if s.Canary.Spec.Service.Headless {
+		svc.Spec.ClusterIP = corev1.ClusterIPNone
+	}
+	if d := s.Canary.Spec.Service.TrafficDistribution; d != "" {
+		svc.Spec.TrafficDistribution = ptr.To(d)
+	}
+	return svc
+}
+
+// ports are the apex Service's own, or the one that the spec asks for with those it discovers.
+func (s Services) ports() []corev1.ServicePort {
+	if s.Apex != nil {
+		ports := slices.Clone(s.Apex.Spec.Ports)
+		for i := range ports {
+			ports[i].NodePort = 0
+		}
+		return ports
+	}
+	spec := s.Canary.Spec.Service
+	port := corev1.ServicePort{Name: spec.PortName, Port: spec.Port, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(spec.Port)}
+	if port.Name == "" {
+		port.Name = "http"
+	}
+	if spec.TargetPort != nil {
+		port.TargetPort = *spec.TargetPort
+	}
+	if spec.AppProtocol != "" {
+		port.AppProtocol = ptr.To(spec.AppProtocol)
+	}
+	ports := []corev1.ServicePort{port}
+	if spec.PortDiscovery {
+		ports = append(ports, s.discovered(port)...)
+	}
+	return ports
+}
+
+// discovered are the target's other container ports; those of mesh sidecars are theirs.
+func (s Services) discovered(main corev1.ServicePort) []corev1.ServicePort {
+	var out []corev1.ServicePort
+	for _, c := range s.Target.Spec.Template.Spec.Containers {
+		if c.Name == "istio-proxy" || c.Name == "envoy" {
+			continue
+		}
+		for _, p := range c.Ports {
+			if p.ContainerPort == main.TargetPort.IntVal || p.Name == main.TargetPort.StrVal && p.Name != "" || p.ContainerPort == main.Port {
+				continue
+			}
+			name := p.Name
+			if name == "" {
+				name = fmt.Sprintf("tcp-%d", p.ContainerPort)
+			}
+			out = append(out, corev1.ServicePort{Name: name, Port: p.ContainerPort, Protocol: p.Protocol, TargetPort: intstr.FromInt32(p.ContainerPort)})
+		}
+	}
+	return out
+}
+
+func (s Services) metadata(role string) *v1beta1.CustomMetadata {
+	if role == v1beta1.RolePrimary {
+		return s.Canary.Spec.Service.Primary
+	}
+	return s.Canary.Spec.Service.Canary
+}
+
+func merge(svc *corev1.Service, meta *v1beta1.CustomMetadata) {
+	for k, v := range meta.Labels {
+		if !isMark(k) {
+			svc.Labels[k] = v
+		}
+	}
+	maps.Copy(svc.Annotations, meta.Annotations)
+}
+
+// SameService is true when a live Service has all that was rendered. What others added stays.
+func SameService(live, want *corev1.Service) bool {
+	return contains(live.Labels, want.Labels) && contains(live.Annotations, want.Annotations) &&
+		equality.Semantic.DeepEqual(live.Spec.Selector, want.Spec.Selector) && samePorts(live.Spec.Ports, want.Spec.Ports)
+}
+
+func samePorts(live, want []corev1.ServicePort) bool {
+	return slices.EqualFunc(live, want, func(a, b corev1.ServicePort) bool {
+		a.NodePort, b.NodePort = 0, 0
+		if b.Protocol == "" {
+			b.Protocol = corev1.ProtocolTCP
+		}
+		return equality.Semantic.DeepEqual(a, b)
+	})
+}
+
+func contains(have, want map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}
