@@ -1,0 +1,103 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// options are the operator's flags; every default works.
+type options struct {
+	provider, metricsServer            string
+	slackURL, slackToken, slackChannel string
+	slackUser, slackProxy              string
+	clusterName, namespace             string
+	leaderElect                        bool
+	leaderNamespace                    string
+	metricsAddress, healthAddress      string
+	pprofAddress                       string
+	logLevel, logFormat                string
+	selectorLabels, trustedLoadtesters []string
+	loadtesterTokenFile                string
+}
+
+func parse(args []string, env func(string) (string, bool)) (options, error) {
+	var o options
+	var selectors, trusted string
+	fs := flag.NewFlagSet("serin", flag.ContinueOnError)
+	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
+	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
+	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
+	fs.StringVar(&o.slackToken, "slack-token", from(env, "SLACK_TOKEN"), "bot token (environment: SLACK_TOKEN)")
+	fs.StringVar(&o.slackChannel, "slack-channel", "", "channel that notifications go to")
+	fs.StringVar(&o.slackUser, "slack-user", "serin", "name that notifications are sent under")
+	fs.StringVar(&o.slackProxy, "slack-proxy-url", from(env, "SLACK_PROXY_URL"), "proxy for Slack; without it HTTPS_PROXY is honoured")
+	fs.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in notifications")
+	fs.StringVar(&o.namespace, "namespace", "", "the one namespace to work in; empty for all")
+	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName)
+	fs.StringVar(&o.leaderNamespace, "leader-election-namespace", from(env, "POD_NAMESPACE"), "namespace of that Lease (environment: POD_NAMESPACE)")
+	fs.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
+	fs.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /readyz and /healthz")
+	fs.StringVar(&o.pprofAddress, "pprof-bind-address", "", "address of /debug/pprof; empty for none")
+	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&o.logFormat, "log-format", "json", "json or text")
+	fs.StringVar(&selectors, "selector-labels", "app,name,app.kubernetes.io/name", "labels that may tell a target's pods, in order of preference")
+	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
+	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
+	}
+	o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted)
+	return o, o.check()
+}
+
+func (o options) check() error {
+	if len(o.selectorLabels) == 0 {
+		return fmt.Errorf("--selector-labels is empty: name at least one label")
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q: want debug, info, warn or error", o.logLevel)
+	}
+	if o.logFormat != "json" && o.logFormat != "text" {
+		return fmt.Errorf("--log-format %q: want json or text", o.logFormat)
+	}
+	if o.leaderElect && o.leaderNamespace == "" {
+		return fmt.Errorf("--leader-election-namespace is empty and POD_NAMESPACE is not set: name the namespace of the Lease, or run alone with --leader-elect=false")
+	}
+	if _, err := os.Stat(o.loadtesterTokenFile); o.loadtesterTokenFile != "" && err != nil {
+		return fmt.Errorf("--loadtester-token-file: %w", err)
+	}
+	return nil
+}
+
+func (o options) logHandler(w io.Writer) slog.Handler {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.logLevel)) // checked by parse
+	h := &slog.HandlerOptions{Level: level}
+	if o.logFormat == "text" {
+		return slog.NewTextHandler(w, h)
+	}
+	return slog.NewJSONHandler(w, h)
+}
+
+func from(env func(string) (string, bool), key string) string {
+	v, _ := env(key)
+	return v
+}
+
+func split(s string) []string {
+	var out []string
+	for _, part := range strings.Split(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}

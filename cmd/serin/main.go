@@ -1,0 +1,125 @@
+// Command serin is the operator. It parses flags, chooses implementations and runs the manager;
+// every decision is made elsewhere.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/pkg/telemetry"
+	"github.com/serin-dev/serin/pkg/webhook"
+)
+
+// version is set by the build; without it the module's is shown.
+var version = ""
+
+func main() {
+	o, err := parse(os.Args[1:], os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "serin:", err)
+		os.Exit(2)
+	}
+	log := logr.FromSlogHandler(o.logHandler(os.Stderr))
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	slog.SetDefault(slog.New(o.logHandler(os.Stderr)))
+	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
+		log.Error(err, "stopped")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	config.UserAgent = "serin/" + release()
+	config.QPS, config.Burst = -1, -1 // the API server's own fairness decides; a queue here would only hide it
+	mgr, err := ctrl.NewManager(config, managerOptions(o))
+	if err != nil {
+		return fmt.Errorf("set up the manager: %w", err)
+	}
+	tm := telemetry.New(runtimemetrics.Registry, release())
+	sinks, err := o.notifiers()
+	if err != nil {
+		return err
+	}
+	_, err = canary.Setup(mgr, canary.Options{
+		Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
+		ClusterName: o.clusterName, Workers: 8, Askers: 32,
+	}, canary.Deps{
+		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks,
+		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the controller: %w", err)
+	}
+	if err := addChecks(mgr); err != nil {
+		return err
+	}
+	if err := mgr.Add(rivals{reader: mgr.GetAPIReader(), scope: o.namespace, self: o.leaseKey()}); err != nil {
+		return err
+	}
+	go func() {
+		select {
+		case <-mgr.Elected():
+			tm.Lead()
+		case <-ctx.Done():
+		}
+	}()
+	return mgr.Start(ctx)
+}
+
+func managerOptions(o options) ctrl.Options {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1beta1.AddToScheme} {
+		if err := add(scheme); err != nil { // compiled in: fails always or never
+			panic(err)
+		}
+	}
+	return ctrl.Options{
+		Scheme: scheme, Cache: canary.CacheOptions(o.namespace),
+		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
+		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,
+		LeaderElectionLabels: leaseLabels(o.namespace), LeaderElectionReleaseOnCancel: true,
+	}
+}
+
+// addChecks ties readiness to the caches and to nothing else: an operator that waits for its
+// leadership is ready, or a rolling update would wait for ever.
+func addChecks(mgr ctrl.Manager) error {
+	synced := &syncCheck{cache: mgr.GetCache()}
+	if err := mgr.Add(synced); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("caches", synced.check); err != nil {
+		return err
+	}
+	return mgr.AddHealthzCheck("ping", healthz.Ping)
+}
+
+func release() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,114 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/rollout"
+)
+
+// event creates the entry's event under a name made of its transition: telling it again is a no-op.
+func (t *teller) event(ctx context.Context, c *v1beta1.Canary, e v1beta1.JournalEntry) error {
+	kind := corev1.EventTypeNormal
+	if e.Severity != string(rollout.Info) {
+		kind = corev1.EventTypeWarning
+	}
+	ev := &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: fmt.Sprintf("%.200s.%x.%x.%x", c.Name, uidTail(c), e.Transition, e.Index)},
+		InvolvedObject: corev1.ObjectReference{APIVersion: v1beta1.GroupVersion.String(), Kind: "Canary",
+			Namespace: c.Namespace, Name: c.Name, UID: c.UID, ResourceVersion: c.ResourceVersion},
+		Reason: e.Reason, Message: clip(text(e), 1024), Type: kind,
+		Source:         corev1.EventSource{Component: v1beta1.FieldManager},
+		FirstTimestamp: e.At, LastTimestamp: e.At, Count: 1,
+		ReportingController: "serin.dev/serin",
+	}
+	err := t.client.Create(ctx, ev)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err):
+		return nil // nobody is left to read it
+	}
+	return err
+}
+
+func uidTail(c *v1beta1.Canary) string {
+	uid := string(c.UID)
+	return uid[max(0, len(uid)-4):]
+}
+
+// text joins an entry's parts into one line.
+func text(e v1beta1.JournalEntry) string {
+	parts := []string{e.What}
+	for _, p := range []string{e.Why, e.Next} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ". ")
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-3], "") + "…"
+}
+
+// message is an entry with the state of its rollout, as the sinks draw it.
+func message(c *v1beta1.Canary, e v1beta1.JournalEntry, cluster string) notifier.Message {
+	m := notifier.Message{
+		Key: fmt.Sprintf("%s/%d.%d", c.UID, e.Transition, e.Index), Kind: notifier.Kind(e.Moment),
+		Severity: notifier.Severity(e.Severity), Canary: client.ObjectKeyFromObject(c), Cluster: cluster,
+		What: e.What, Why: e.Why, Next: e.Next, At: e.At.Time,
+		Phase: string(c.Status.Phase), Weight: c.Status.CanaryWeight,
+	}
+	r := c.Status.Rollout
+	if r == nil {
+		return m
+	}
+	m.Rollout, m.StartedAt = r.Number, r.StartedAt.Time
+	m.From, m.To = shortTag(r.From.Image, r.Revision.Image)
+	m.Step, m.Steps = r.WeightIndex, r.Weights
+	if r.NextCheckAt != nil {
+		m.NextCheckAt = r.NextCheckAt.Time
+	}
+	if m.Kind == notifier.Ended {
+		m.What = ended(r.Outcome)
+	}
+	for _, ch := range c.Status.Checks {
+		m.Checks = append(m.Checks, notifier.Check{Name: ch.Name, Verdict: string(ch.Verdict),
+			Value: ch.Value, Threshold: ch.Threshold, Requests: ch.Samples})
+	}
+	return m
+}
+
+func ended(o v1beta1.Outcome) string {
+	switch o {
+	case v1beta1.OutcomePromoted:
+		return "promoted"
+	case v1beta1.OutcomeFailed:
+		return "rolled back"
+	case v1beta1.OutcomeSuperseded:
+		return "superseded"
+	}
+	return "reverted"
+}
+
+// shortTag shortens two images to their tags where only these differ.
+func shortTag(from, to string) (string, string) {
+	f, fTag, okF := strings.Cut(from, ":")
+	t, tTag, okT := strings.Cut(to, ":")
+	if okF && okT && f == t {
+		return fTag, tTag
+	}
+	return from, to
+}

@@ -1,0 +1,148 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// seeSpec holds the spec against what this operator honours. What it does not is never ignored in
+// silence: where Flagger does nothing either it is a warning, otherwise the canary stalls.
+func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
+	r.seeStrategy(v)
+	r.seeHooks(v)
+	r.seeIgnored(v)
+	if err := r.seeRivals(ctx, v); err != nil {
+		return err
+	}
+	return r.seeMetrics(ctx, v)
+}
+
+func (r *Reconciler) seeStrategy(v *view) {
+	a := v.canary.Spec.Analysis
+	if a == nil {
+		return
+	}
+	for _, field := range set(map[string]bool{
+		"iterations (A/B and blue/green)": a.Iterations > 0,
+		"match":                           len(a.Match) > 0,
+		"mirror":                          a.Mirror,
+		"sessionAffinity":                 a.SessionAffinity != nil,
+		"stepWeightPromotion":             a.StepWeightPromotion > 0,
+	}) {
+		v.problem("NotSupportedYet", "spec.analysis.%s is not honoured by this release: use stepWeight or stepWeights, or remove the field", field)
+	}
+	if len(v.Problems) == 0 && !v.canary.Spec.SkipAnalysis && len(a.Steps()) == 0 {
+		v.problem("NoSteps", "spec.analysis has no step: set stepWeight or stepWeights")
+	}
+}
+
+// set lists the fields that are set, in a stable order: a message that changes its order is news.
+func set(fields map[string]bool) []string {
+	var out []string
+	for _, f := range slices.Sorted(maps.Keys(fields)) {
+		if fields[f] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// seeHooks: a gate that is not asked would let through what somebody wanted to stop; a report that
+// is not sent is only missed.
+func (r *Reconciler) seeHooks(v *view) {
+	a := v.canary.Spec.Analysis
+	if a == nil {
+		return
+	}
+	for _, h := range a.Webhooks {
+		switch t := h.HookType(); t {
+		case v1beta1.HookRollout, v1beta1.HookPreRollout:
+		case v1beta1.HookEvent, v1beta1.HookPostRollout:
+			v.warning("HookIgnored", "webhook %s of type %s is not called by this release", h.Name, t)
+		default:
+			v.problem("NotSupportedYet", "webhook %s is a gate of type %s, which this release does not ask: remove it", h.Name, t)
+		}
+	}
+	if len(a.Alerts) > 0 {
+		v.warning("AlertsIgnored", "spec.analysis.alerts are not sent by this release; the operator's own Slack settings are")
+	}
+}
+
+// seeIgnored warns about fields that have no effect with the canary's router, as they have none in Flagger.
+func (r *Reconciler) seeIgnored(v *view) {
+	s := v.canary.Spec.Service
+	ignored := set(map[string]bool{
+		"timeout": s.Timeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
+		"hosts": len(s.Hosts) > 0, "delegation": s.Delegation, "trafficPolicy": s.TrafficPolicy != nil,
+		"match": len(s.Match) > 0, "rewrite": s.Rewrite != nil, "retries": s.Retries != nil,
+		"headers": s.Headers != nil, "mirror": len(s.Mirror) > 0, "corsPolicy": s.CorsPolicy != nil,
+		"meshName": s.MeshName != "", "backends": len(s.Backends) > 0,
+	})
+	if len(ignored) > 0 {
+		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
+			strings.Join(ignored, ", spec.service."), r.provider(v.canary))
+	}
+	if v.canary.Spec.RevertOnDeletion != nil && *v.canary.Spec.RevertOnDeletion {
+		v.warning("RevertOnDeletionIgnored", "spec.revertOnDeletion has no effect in this release: deleting the Canary leaves the primary serving")
+	}
+}
+
+// seeRivals refuses a target that another canary names: two would undo each other's steps. The
+// older one keeps it.
+func (r *Reconciler) seeRivals(ctx context.Context, v *view) error {
+	var l v1beta1.CanaryList
+	ref := v.canary.Spec.TargetRef
+	if err := r.client.List(ctx, &l, client.InNamespace(v.canary.Namespace),
+		client.MatchingFields{indexTarget: ref.Kind + "/" + ref.Name}); err != nil {
+		return fmt.Errorf("list canaries of %s %s: %w", ref.Kind, ref.Name, err)
+	}
+	for i := range l.Items {
+		o := &l.Items[i]
+		if o.UID != v.canary.UID && older(o, v.canary) {
+			v.problem("TargetTaken", "%s %s is already the target of Canary %s/%s: delete one of the two", ref.Kind, ref.Name, o.Namespace, o.Name)
+			return nil
+		}
+	}
+	return nil
+}
+
+func older(a, b *v1beta1.Canary) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.Name < b.Name
+	}
+	return a.CreationTimestamp.Before(&b.CreationTimestamp)
+}
+
+// seeMetrics finds templates that are missing or that nothing here can ask, before a rollout needs them.
+func (r *Reconciler) seeMetrics(ctx context.Context, v *view) error {
+	a := v.canary.Spec.Analysis
+	if a == nil {
+		return nil
+	}
+	for _, m := range a.Metrics {
+		if m.TemplateRef == nil {
+			continue
+		}
+		key := templateKey(v.canary, m)
+		t, err := get[v1beta1.MetricTemplate](ctx, r.client, key.Namespace, key.Name)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return err
+		}
+		if t == nil {
+			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s does not exist: create it, or correct templateRef", key, m.Name)
+			continue
+		}
+		if _, err := r.Metrics.Get(t.Spec.Provider.Type); err != nil {
+			v.problem("MetricProviderUnknown", "MetricTemplate %s: %s", key, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package canary
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/metrics"
+)
+
+// providerPrometheus answers the built-in checks and inline queries.
+const providerPrometheus = "prometheus"
+
+// providers builds metric providers and keeps them by their configuration, so that connections are
+// used again. Secrets are read by name when a rollout needs them, and never listed.
+type providers struct {
+	registry *metrics.Registry
+	secrets  client.Reader
+
+	mu    sync.Mutex
+	built map[[sha256.Size]byte]metrics.Provider
+}
+
+// of finds what answers a metric and renders its query over the question's window.
+func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1.CanaryMetric) (metrics.Provider, string, error) {
+	c := in.canary
+	vars := metrics.Vars{
+		Name: c.Name, Namespace: c.Namespace, Target: c.CanaryName(), Service: c.ApexName(),
+		Interval: in.Window, Variables: m.TemplateVariables,
+	}
+	if c.Spec.IngressRef != nil {
+		vars.Ingress = c.Spec.IngressRef.Name
+	}
+	if c.Spec.RouteRef != nil {
+		vars.Route = c.Spec.RouteRef.Name
+	}
+	query := m.Query
+	var provider metrics.Provider
+	var err error
+	switch {
+	case m.TemplateRef != nil:
+		provider, query, err = p.template(ctx, r.client, templateKey(c, m))
+	default:
+		provider, err = p.builtin(r.metricsServer(c))
+		if query == "" {
+			query = builtinQuery(m.Name, in)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if query == "" {
+		return nil, "", fmt.Errorf("%w: metric %s is neither built in nor has a query or a templateRef", metrics.ErrBadQuery, m.Name)
+	}
+	query, err = metrics.Render(query, vars)
+	return provider, query, err
+}
+
+func builtinQuery(name string, in inquiry) string {
+	switch name {
+	case v1beta1.MetricSuccessRate:
+		return in.telemetry.SuccessRate
+	case v1beta1.MetricDuration:
+		return in.telemetry.Latency
+	}
+	return ""
+}
+
+func (p *providers) builtin(address string) (metrics.Provider, error) {
+	return p.build(providerPrometheus, metrics.Config{Address: address})
+}
+
+func (p *providers) template(ctx context.Context, c client.Reader, key client.ObjectKey) (metrics.Provider, string, error) {
+	var t v1beta1.MetricTemplate
+	if err := c.Get(ctx, key, &t); err != nil {
+		return nil, "", fmt.Errorf("%w: read MetricTemplate %s: %w", metrics.ErrUnavailable, key, err)
+	}
+	spec := t.Spec.Provider
+	config := metrics.Config{Address: spec.Address, Headers: spec.Headers, InsecureSkipVerify: spec.InsecureSkipVerify, Region: spec.Region}
+	if spec.SecretRef != nil {
+		var s corev1.Secret
+		secret := client.ObjectKey{Namespace: key.Namespace, Name: spec.SecretRef.Name}
+		if err := p.secrets.Get(ctx, secret, &s); err != nil {
+			return nil, "", fmt.Errorf("%w: read Secret %s of MetricTemplate %s: %w", metrics.ErrUnavailable, secret, key, err)
+		}
+		config.Secret = s.Data
+	}
+	provider, err := p.build(spec.Type, config)
+	return provider, t.Spec.Query, err
+}
+
+// maxProviders bounds what is kept; rotated secrets leave providers behind that nobody asks again.
+const maxProviders = 256
+
+func (p *providers) build(kind string, c metrics.Config) (metrics.Provider, error) {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode configuration: %w", metrics.ErrBadQuery, err)
+	}
+	id := sha256.Sum256(append([]byte(kind+"\x00"), b...))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if built, ok := p.built[id]; ok {
+		return built, nil
+	}
+	factory, err := p.registry.Get(kind)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", metrics.ErrBadQuery, err)
+	}
+	provider, err := factory(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", metrics.ErrBadQuery, err)
+	}
+	if p.built == nil || len(p.built) >= maxProviders {
+		p.built = map[[sha256.Size]byte]metrics.Provider{}
+	}
+	p.built[id] = provider
+	return provider, nil
+}

@@ -1,0 +1,123 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/router"
+)
+
+// Reconcile is one turn of the loop. The commit of the status is the only point of decision: what
+// comes before it has changed nothing, and what comes after it can be repeated.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	next, err := r.turn(ctx, req)
+	switch {
+	case err == nil:
+		return reconcile.Result{RequeueAfter: next}, nil
+	case errors.Is(err, errStale), errors.Is(err, router.ErrOvertaken), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		// Somebody was faster, or the cache is behind: nothing of the decision stands. The watch
+		// event wakes us; the requeue is for the case that it has come already.
+		ctrl.LoggerFrom(ctx).V(1).Info("dropped a decision", "reason", err.Error())
+		return reconcile.Result{RequeueAfter: 200 * time.Millisecond}, nil
+	default:
+		return reconcile.Result{}, err
+	}
+}
+
+func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Duration, error) {
+	c := &v1beta1.Canary{}
+	if err := r.client.Get(ctx, req.NamespacedName, c); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req)
+			return 0, nil
+		}
+		return 0, err
+	}
+	if !c.DeletionTimestamp.IsZero() {
+		return 0, nil // nothing that serves is ours to take down with the object
+	}
+	c = c.DeepCopy()
+	v, err := r.observe(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	d := rollout.Plan(v.Observed)
+	r.acknowledge(c, &d)
+	if d.Next != nil {
+		if err := r.commit(ctx, v, d.Next); err != nil {
+			return 0, err
+		}
+	}
+	r.Telemetry.Observe(c)
+	r.teller.tell(c)
+	w := rollout.Desired(v.Observed)
+	if err := r.converge(ctx, v, w); err != nil {
+		return 0, err
+	}
+	if d.Next == nil {
+		r.asker.ask(v, d.Questions)
+	}
+	return until(r.Now(), d.WakeAt, w.WakeAt), nil
+}
+
+// commit is the point of decision: one status write with optimistic lock.
+func (r *Reconciler) commit(ctx context.Context, v *view, next *v1beta1.CanaryStatus) error {
+	v.canary.Status = *next
+	if err := r.client.Status().Update(ctx, v.canary, client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("commit transition %d of %s: %w", next.Transition, client.ObjectKeyFromObject(v.canary), err)
+	}
+	r.client.note(v.canary, nil)
+	r.asker.keep(v.canary)
+	return nil
+}
+
+// acknowledge adds to a decision what has been delivered since the last commit. At rest it is a
+// decision of its own, so that a restart does not tell everything again.
+func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
+	told, receipts := r.teller.delivered(c)
+	if told <= c.Status.Told {
+		return
+	}
+	if d.Next == nil {
+		if c.Status.Phase != v1beta1.PhaseInitialized && c.Status.Phase != v1beta1.PhaseSucceeded && c.Status.Phase != v1beta1.PhaseFailed {
+			return
+		}
+		d.Next = c.Status.DeepCopy()
+	}
+	d.Next.Told = told
+	if d.Next.Rollout != nil && c.Status.Rollout != nil && d.Next.Rollout.Number == c.Status.Rollout.Number {
+		d.Next.Receipts = receipts
+	}
+}
+
+func (r *Reconciler) forget(req reconcile.Request) {
+	r.asker.forget(req.NamespacedName)
+	r.teller.forget(req.NamespacedName)
+	r.Telemetry.Forget(req.NamespacedName)
+}
+
+// until is the time to the earliest of the given moments that are set; 0 when none is.
+func until(now time.Time, moments ...time.Time) time.Duration {
+	var d time.Duration
+	for _, m := range moments {
+		if m.IsZero() {
+			continue
+		}
+		if left := max(m.Sub(now), time.Millisecond); d == 0 || left < d {
+			d = left
+		}
+	}
+	return d
+}
+
+var deploymentKind = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}

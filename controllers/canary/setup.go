@@ -1,0 +1,231 @@
+// Package canary runs the loop around pkg/rollout: observe the cluster from the cache, plan, commit
+// the status with optimistic lock, make the world follow, ask and tell. What it decides, it decides
+// in pkg/rollout.
+package canary
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/metrics"
+	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/revision"
+	"github.com/serin-dev/serin/pkg/telemetry"
+	"github.com/serin-dev/serin/pkg/webhook"
+	"github.com/serin-dev/serin/router"
+)
+
+// Options are what the operator was started with.
+type Options struct {
+	// Provider is the router of canaries that name none.
+	Provider string
+	// MetricsServer is the Prometheus of canaries that name none.
+	MetricsServer string
+	// SelectorLabels are the labels that may tell a target's pods, in order of preference.
+	SelectorLabels []string
+	// ClusterName is shown in notifications.
+	ClusterName string
+	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
+	Workers, Askers int
+}
+
+// Deps are the implementations that cmd has chosen.
+type Deps struct {
+	Routers   *router.Registry
+	Metrics   *metrics.Registry
+	Notifiers map[string]notifier.Notifier
+	Hooks     *webhook.Caller
+	Telemetry *telemetry.Metrics
+	Now       func() time.Time
+}
+
+// Reconciler drives canaries.
+type Reconciler struct {
+	Options
+	Deps
+	client    *freshClient
+	live      client.Reader
+	cache     cache.Cache
+	revisions revision.Store
+	routers   routers
+	providers providers
+	asker     *asker
+	teller    *teller
+	wake      chan event.GenericEvent
+}
+
+// Index names.
+const (
+	indexTarget     = "spec.targetRef"
+	indexLabel      = "serin.label"
+	indexService    = "spec.service"
+	indexAutoscaler = "spec.autoscalerRef"
+)
+
+// Setup builds the reconciler and registers it with the manager.
+func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	fresh := newFreshClient(mgr.GetClient(), d.Now)
+	r := &Reconciler{Options: o, Deps: d, client: fresh, live: mgr.GetAPIReader(), cache: mgr.GetCache(),
+		wake: make(chan event.GenericEvent, 1024)}
+	r.revisions = revision.Store{Client: fresh, Live: r.live}
+	r.providers = providers{registry: d.Metrics, secrets: r.live}
+	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
+	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
+	if err := r.index(mgr); err != nil {
+		return nil, err
+	}
+	c, err := r.watch(mgr)
+	if err != nil {
+		return nil, err
+	}
+	r.routers = routers{registry: d.Routers, client: fresh, watch: func(w router.Watch) error {
+		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
+			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
+	}}
+	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
+		if err := mgr.Add(leaderTask(run)); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// leaderTask runs only where this operator leads.
+type leaderTask func(context.Context) error
+
+func (t leaderTask) Start(ctx context.Context) error { return t(ctx) }
+func (leaderTask) NeedLeaderElection() bool          { return true }
+
+// CacheOptions narrow the caches to what is used: of what Serin creates by its label, and without
+// the managed fields that nobody here reads.
+func CacheOptions(namespace string) cache.Options {
+	ours := cache.ByObject{Label: labelExists(v1beta1.CanaryLabel)}
+	o := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			podMetadata():                ours,
+			&discoveryv1.EndpointSlice{}: ours,
+			&appsv1.ControllerRevision{}: ours,
+		},
+	}
+	if namespace != "" {
+		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
+	return o
+}
+
+func (r *Reconciler) index(mgr ctrl.Manager) error {
+	for name, value := range map[string]func(*v1beta1.Canary) []string{
+		indexTarget:  func(c *v1beta1.Canary) []string { return []string{c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name} },
+		indexLabel:   func(c *v1beta1.Canary) []string { return []string{revision.LabelValue(c.Name)} },
+		indexService: func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
+		indexAutoscaler: func(c *v1beta1.Canary) []string {
+			if c.Spec.AutoscalerRef == nil {
+				return nil
+			}
+			return []string{c.Spec.AutoscalerRef.Name}
+		},
+	} {
+		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1beta1.Canary{}, name, func(o client.Object) []string {
+			return value(o.(*v1beta1.Canary))
+		})
+		if err != nil {
+			return fmt.Errorf("index canaries by %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
+	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("canary").
+		For(&v1beta1.Canary{}).
+		Watches(&appsv1.Deployment{}, byLabel).
+		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Service{}, r.mapTo(indexService, func(o client.Object) string { return apexOf(o) })).
+		Watches(&discoveryv1.EndpointSlice{}, byLabel).
+		Watches(&appsv1.ControllerRevision{}, byLabel).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, func(o client.Object) string {
+			return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
+		}), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
+		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
+		Build(r)
+}
+
+// apexOf is the apex Service that a Service is, or belongs to.
+func apexOf(o client.Object) string {
+	if role := o.GetLabels()[v1beta1.RoleLabel]; role != "" {
+		return strings.TrimSuffix(o.GetName(), "-"+role)
+	}
+	return o.GetName()
+}
+
+// mapTo wakes the canaries that an index finds under a key of the object.
+func (r *Reconciler) mapTo(index string, key func(client.Object) string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		k := key(o)
+		if k == "" {
+			return nil
+		}
+		return r.find(ctx, o.GetNamespace(), client.MatchingFields{index: k})
+	})
+}
+
+// allIn wakes the canaries that have not finished what they began: a template may be what they miss.
+func (r *Reconciler) allIn(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.find(ctx, "")
+}
+
+func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {
+	var l v1beta1.CanaryList
+	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace))...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list canaries of a changed object")
+		return nil
+	}
+	names := make([]types.NamespacedName, 0, len(l.Items))
+	for i := range l.Items {
+		names = append(names, client.ObjectKeyFromObject(&l.Items[i]))
+	}
+	return requests(names)
+}
+
+func requests(names []types.NamespacedName) []reconcile.Request {
+	out := make([]reconcile.Request, 0, len(names))
+	for _, n := range names {
+		out = append(out, reconcile.Request{NamespacedName: n})
+	}
+	return out
+}
+
+// wakeUp plans a canary again: an answer is in, or a delivery is done.
+func (r *Reconciler) wakeUp(name types.NamespacedName) {
+	c := &v1beta1.Canary{}
+	c.Namespace, c.Name = name.Namespace, name.Name
+	r.wake <- event.GenericEvent{Object: c}
+}

@@ -1,0 +1,167 @@
+// Package router is the contract between a rollout and whatever moves its traffic: an ingress
+// gateway, a mesh, or nothing at all. An implementation is one package below this one and one line
+// in cmd/serin; routertest holds the suite that all of them pass. It decides nothing: which weight
+// is wanted, and when, is pkg/rollout's.
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// Target names what is routed: one canary and the three Services it owns.
+type Target struct {
+	// Canary is the object's namespace and name; everything a router writes is in that namespace.
+	Canary types.NamespacedName
+	// Apex is the Service that users and routes know; PrimaryService and CanaryService carry the
+	// two workloads under analysis.
+	Apex, PrimaryService, CanaryService string
+	// Port is the Services' port that receives the traffic.
+	Port int32
+	// Upstream names the object whose connection settings the two sides copy and follow; nil without.
+	Upstream *v1beta1.CrossNamespaceObjectReference
+	// Metadata goes on the object that routers share with the apex Service.
+	Metadata v1beta1.CustomMetadata
+}
+
+// Weights are shares of the traffic in percent. They sum to 100.
+type Weights struct {
+	Primary, Canary int32
+}
+
+// Split gives the canary its weight and the primary the rest.
+func Split(canary int32) Weights { return Weights{Primary: 100 - canary, Canary: canary} }
+
+// Validate reports weights that no router can set.
+func (w Weights) Validate() error {
+	if w.Primary < 0 || w.Canary < 0 || w.Primary+w.Canary != 100 {
+		return fmt.Errorf("weights %s are not shares of 100", w)
+	}
+	return nil
+}
+
+// String prints primary/canary as users write it: 80/20.
+func (w Weights) String() string { return fmt.Sprintf("%d/%d", w.Primary, w.Canary) }
+
+// Stamp is the transition counter of the commit that a write belongs to. Routers keep it in the
+// annotation v1beta1.TransitionAnnotation beside what they write; a write that meets a higher one
+// has been overtaken.
+type Stamp int64
+
+// Verdict is what a router can say of the last weights that it wrote.
+type Verdict string
+
+const (
+	// NotKnown means that the router gives no answer that is surely about the last write.
+	NotKnown Verdict = "NotKnown"
+	// InForce means that the proxies were seen to follow the last write.
+	InForce Verdict = "InForce"
+	// Rejected means that the last write, or somebody's edit of it, was refused; State.Message has the words.
+	Rejected Verdict = "Rejected"
+)
+
+// State is the route as it stands, read from the cache.
+type State struct {
+	// Exists is false before the first Ensure and after somebody's deletion.
+	Exists bool
+	// Weights as they stand. Meaningless unless Exists.
+	Weights Weights
+	// Stamp of the last write of ours; 0 on a route that another tool wrote.
+	Stamp Stamp
+	// Verdict on those weights, and the proxy's own words when it is Rejected.
+	Verdict Verdict
+	Message string
+	// LastWriter is the field manager that last wrote the weights, for messages about foreign edits.
+	LastWriter string
+	// Problems keep traffic from flowing as asked and are the user's to mend: nothing delegates to
+	// this route, a port is missing. One line each: what, where, what to do.
+	Problems []Problem
+}
+
+// Problem is something that the user must mend. A blocking one stalls the canary.
+type Problem struct {
+	// Reason is a CamelCase condition reason.
+	Reason  string
+	Message string
+	// Warning problems are said and nothing waits for them.
+	Warning bool
+}
+
+// Telemetry names the series by which a proxy tells what it did with a target's traffic.
+// The two queries are templates of package metrics; the selectors are PromQL series selectors.
+type Telemetry struct {
+	// SuccessRate is a query for the canary's share of requests without a server error, in percent
+	// (0 to 100), over {{ interval }}.
+	SuccessRate string
+	// Latency is a query for the canary's 99th percentile in milliseconds over {{ interval }}.
+	Latency string
+	// PrimaryRequests and CanaryRequests select monotonic counters, one or more series a side.
+	PrimaryRequests, CanaryRequests string
+	// CanaryActive and PrimaryActive select gauges of the requests in flight. Empty where the proxy has none.
+	PrimaryActive, CanaryActive string
+}
+
+// Router moves the traffic of canaries. Every method is idempotent and safe to repeat after a crash.
+// A method returns ErrOvertaken when it met a higher stamp, a *NotReady error when what it needs
+// is not there, and otherwise what the API server said.
+type Router interface {
+	// Ensure creates what is missing at 100/0 and repairs what is ours. The weights of an existing
+	// route, and whatever else users put on it, stay as they are.
+	Ensure(ctx context.Context, t Target, s Stamp) error
+	// Get reads the route from the cache. A route that does not exist is no error.
+	Get(ctx context.Context, t Target) (State, error)
+	// Set writes the weights and the stamp, and nothing when both stand already. The stamp is raised
+	// even where the weights stand: an operator that was overtaken before it wrote would otherwise
+	// meet no higher stamp than its own, and undo a later step that asked for no change.
+	Set(ctx context.Context, t Target, w Weights, s Stamp) error
+	// Release leaves the route with one destination, the apex Service, so that the proxies go on
+	// serving without Serin, and then removes what only Serin needed. It returns nil once both are
+	// done, and a *NotReady with RetryAfter while the proxies may still use what it removes.
+	Release(ctx context.Context, t Target) error
+	// Telemetry names the proxy's series for the target.
+	Telemetry(t Target) Telemetry
+	// Watches lists what wakes a canary: each object kind with the canaries that an object concerns.
+	Watches() []Watch
+}
+
+// Watch is one kind of object that a router reads.
+type Watch struct {
+	Object client.Object
+	// Canaries maps an object of that kind to the canaries to wake.
+	Canaries func(ctx context.Context, obj client.Object) []types.NamespacedName
+}
+
+// Factory builds a router once its object kinds are known to the API server; it returns a *NotReady
+// error that names the missing kinds otherwise. c reads from the cache and writes to the API server.
+type Factory func(c client.Client) (Router, error)
+
+// SettleTime is how long a shift that nothing can confirm is given before it counts as taken.
+const SettleTime = 5 * time.Second
+
+// ErrOvertaken says that the object carries a higher stamp: another operator has committed a later
+// step and this write is dropped.
+var ErrOvertaken = errors.New("overtaken: the route carries a later transition")
+
+// NotReady says that a router cannot work yet and what to do about it.
+type NotReady struct {
+	Problem Problem
+	// RetryAfter is set where time alone mends it: no user is asked, and the call is due again then.
+	RetryAfter time.Duration
+}
+
+func (e *NotReady) Error() string { return e.Problem.Message }
+
+// NotSeen says that something just written has not come back through the cache: quietly try again.
+func NotSeen(what string) *NotReady {
+	return &NotReady{
+		Problem:    Problem{Reason: "NotSeenYet", Message: what + " is not there yet, it is created first", Warning: true},
+		RetryAfter: time.Second,
+	}
+}
