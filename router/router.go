@@ -161,7 +161,7 @@ func (e *NotReady) Error() string { return e.Problem.Message }
 // NotSeen says that something just written has not come back through the cache: quietly try again.
 func NotSeen(what string) *NotReady {
 	return &NotReady{
-		Problem:    Problem{Reason: "NotSeenYet", Message: what + " is not there yet, it is created first", Warning: true},
+		Problem:    Problem{Reason: "NotSeenYet", Message: what + " is not there yet: it is made first"},
 		RetryAfter: time.Second,
 	}
 }

@@ -93,7 +93,7 @@ func managerOptions(o options) ctrl.Options {
 		}
 	}
 	return ctrl.Options{
-		Scheme: scheme, Cache: canary.CacheOptions(o.namespace),
+		Scheme: scheme, Cache: canary.CacheOptions(o.namespace), Client: canary.ClientOptions(),
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,

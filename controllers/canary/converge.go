@@ -189,19 +189,22 @@ func (r *Reconciler) turnApex(ctx context.Context, v *view, w rollout.World) err
 	return nil
 }
 
+// setRoute keeps the route's objects and its weights. A route that was just made stands at 100/0
+// and is seen with the next turn.
 func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) error {
 	if w.Route == nil || v.router == nil {
 		return nil
 	}
 	stamp := router.Stamp(v.canary.Status.Transition)
-	if err := v.router.Ensure(ctx, v.routed, stamp); err != nil {
-		return routeError(err)
+	err := v.router.Ensure(ctx, v.routed, stamp)
+	if want := router.Split(w.Route.CanaryWeight); err == nil && v.state.Exists && v.state.Weights != want {
+		err = v.router.Set(ctx, v.routed, want, stamp)
 	}
-	want := router.Split(w.Route.CanaryWeight)
-	if !v.state.Exists || v.state.Weights == want {
-		return nil // a route that was just made stands at 100/0 and is seen with the next turn
+	changed, err := r.refused.note(v.routed.Canary, err)
+	if changed {
+		r.wakeUp(v.routed.Canary)
 	}
-	return routeError(v.router.Set(ctx, v.routed, want, stamp))
+	return err
 }
 
 // emptyTarget scales the user's workload to zero through /scale, with the version it was seen at:

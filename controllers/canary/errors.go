@@ -4,21 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/serin-dev/serin/router"
 )
 
-// routeError keeps what the plan will say by itself out of the error log: a router that is not
-// ready shows as a Problem with the next observation.
-func routeError(err error) error {
+// refusals remembers why a router could not write, until it can: the plan says it with the next
+// turn, where the user reads it.
+type refusals struct {
+	mu sync.Mutex
+	by map[types.NamespacedName]router.Problem
+}
+
+// note files what a write to the route came to. A refusal that the user must mend is no error of
+// ours; changed tells that it is news.
+func (f *refusals) note(name types.NamespacedName, err error) (changed bool, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var missing *router.NotReady
-	if err == nil || errors.As(err, &missing) {
-		return nil
+	switch {
+	case err == nil:
+		delete(f.by, name)
+		return false, nil
+	case errors.As(err, &missing) && missing.RetryAfter > 0:
+		return false, fmt.Errorf("%w: %w", errStale, err)
+	case errors.As(err, &missing):
+		changed = f.by[name] != missing.Problem
+		if f.by == nil {
+			f.by = map[types.NamespacedName]router.Problem{}
+		}
+		f.by[name] = missing.Problem
+		return changed, nil
 	}
-	return fmt.Errorf("write the route: %w", err)
+	return false, fmt.Errorf("write the route: %w", err)
+}
+
+func (f *refusals) of(name types.NamespacedName) (router.Problem, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, ok := f.by[name]
+	return p, ok
+}
+
+func (f *refusals) forget(name types.NamespacedName) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.by, name)
 }
 
 func ctxlog(ctx context.Context) logr.Logger { return ctrl.LoggerFrom(ctx) }

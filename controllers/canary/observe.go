@@ -221,6 +221,9 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	if err != nil {
 		return fmt.Errorf("read the route: %w", err)
 	}
+	if refusal, ok := r.refused.of(v.routed.Canary); ok {
+		v.state.Problems = append(v.state.Problems, refusal)
+	}
 	v.HighestStamp = max(v.HighestStamp, int64(v.state.Stamp))
 	v.Route = routeFacts(v.state)
 	for _, p := range v.state.Problems {

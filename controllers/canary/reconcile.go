@@ -103,6 +103,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 func (r *Reconciler) forget(req reconcile.Request) {
 	r.asker.forget(req.NamespacedName)
 	r.teller.forget(req.NamespacedName)
+	r.refused.forget(req.NamespacedName)
 	r.Telemetry.Forget(req.NamespacedName)
 }
 

@@ -13,6 +13,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -67,6 +68,7 @@ type Reconciler struct {
 	cache     cache.Cache
 	revisions revision.Store
 	routers   routers
+	refused   refusals
 	providers providers
 	asker     *asker
 	teller    *teller
@@ -136,6 +138,11 @@ func CacheOptions(namespace string) cache.Options {
 	return o
 }
 
+// ClientOptions let routers read their unstructured objects from the cache too.
+func ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{Unstructured: true}}
+}
+
 func (r *Reconciler) index(mgr ctrl.Manager) error {
 	for name, value := range map[string]func(*v1beta1.Canary) []string{
 		indexTarget:  func(c *v1beta1.Canary) []string { return []string{c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name} },
@@ -171,12 +178,20 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&appsv1.ControllerRevision{}, byLabel).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, func(o client.Object) string {
 			return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
-		}), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		}), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Build(r)
 }
+
+// scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
+// has no generation that would tell.
+var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, okBefore := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
+	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+}}
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {

@@ -111,6 +111,10 @@ func (p *plan) clonePrimary() {
 }
 
 func (p *plan) routeToPrimary() {
+	if p.Route.Problem != nil && !p.Route.Exists {
+		p.stall(*p.Route.Problem)
+		return
+	}
 	if !p.Apex.ToPrimary || !p.routeHolds(0) {
 		p.wait("Routing", "waiting for the Service and the route to turn to the primary", time.Time{})
 		return

@@ -1,0 +1,125 @@
+package canary_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	reg "github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/metrics"
+	"github.com/serin-dev/serin/pkg/telemetry"
+	"github.com/serin-dev/serin/pkg/webhook"
+	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gloo"
+)
+
+// operator is a running operator and what it asked of the API server.
+type operator struct {
+	requests wiretap
+	registry *reg.Registry
+	stop     func()
+}
+
+// operate starts an operator on the world's namespace. It stops with the test at the latest.
+func (w *world) operate() *operator {
+	w.t.Helper()
+	op := &operator{registry: reg.NewRegistry()}
+	cfg := rest.CopyConfig(w.cfg)
+	cfg.UserAgent, cfg.QPS = "serin/test", -1
+	cfg.Wrap(op.requests.on)
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns), Client: canary.ClientOptions(),
+		Metrics:    server.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
+	})
+	must(w.t, err)
+	_, err = canary.Setup(mgr, canary.Options{
+		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Workers: 2, Askers: 4,
+	}, canary.Deps{
+		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Hooks: webhook.New(nil, ""),
+		Telemetry: telemetry.New(op.registry, "test"),
+	})
+	must(w.t, err)
+	ctx, cancel := context.WithCancel(w.ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(ctx) }()
+	op.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-stopped; err != nil {
+			w.t.Errorf("the operator: %v", err)
+		}
+	})
+	w.t.Cleanup(op.stop)
+	return op
+}
+
+func (w *world) routers() *router.Registry {
+	r := &router.Registry{}
+	must(w.t, r.Add("fake", w.router.Factory()))
+	must(w.t, r.Add("gloo", gloo.New))
+	return r
+}
+
+func (w *world) metrics() *metrics.Registry {
+	r := &metrics.Registry{}
+	must(w.t, r.Add("prometheus", func(metrics.Config) (metrics.Provider, error) { return w.prom, nil }))
+	return r
+}
+
+// observed waits until the operator has come to see the world's canary and has settled.
+func (w *world) observed(op *operator) {
+	w.t.Helper()
+	w.eventually("the operator has looked at the canary", func() bool {
+		families, err := op.registry.Gather()
+		must(w.t, err)
+		return slices.ContainsFunc(families, func(f *family) bool { return f.GetName() == "serin_canary_phase" })
+	})
+	w.eventually("the operator asks nothing any more", func() bool { return op.requests.quietFor(time.Second) })
+}
+
+// wiretap remembers what was asked of an API server; watches, which last, are left out.
+type wiretap struct {
+	mu    sync.Mutex
+	lines []string
+	last  atomic.Int64
+}
+
+func (t *wiretap) on(next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Query().Get("watch") == "" {
+			t.mu.Lock()
+			t.lines = append(t.lines, r.Method+" "+r.URL.Path)
+			t.mu.Unlock()
+			t.last.Store(time.Now().UnixNano())
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+func (t *wiretap) quietFor(d time.Duration) bool { return time.Since(time.Unix(0, t.last.Load())) >= d }
+
+func (t *wiretap) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.lines)
+}
+
+// writes are the requests that change something.
+func (t *wiretap) writes() []string {
+	return slices.DeleteFunc(t.all(), func(line string) bool { return strings.HasPrefix(line, http.MethodGet) })
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
