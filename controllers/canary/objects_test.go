@@ -83,4 +83,6 @@ func (w *world) story() string {
 	return b.String()
 }
 
-func (w *world) key() types.NamespacedName { return types.NamespacedName{Namespace: w.ns, Name: "podinfo"} }
+func (w *world) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: w.ns, Name: "podinfo"}
+}

@@ -83,7 +83,12 @@ func (w *world) observed(op *operator) {
 	w.eventually("the operator has looked at the canary", func() bool {
 		families, err := op.registry.Gather()
 		must(w.t, err)
-		return slices.ContainsFunc(families, func(f *family) bool { return f.GetName() == "serin_canary_phase" })
+		for _, f := range families {
+			if f.GetName() == "serin_canary_phase" {
+				return true
+			}
+		}
+		return false
 	})
 	w.eventually("the operator asks nothing any more", func() bool { return op.requests.quietFor(time.Second) })
 }

@@ -8,13 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/metrics/fake"
 )
-
-type family = dto.MetricFamily
 
 // prometheus is the provider in memory with steady traffic behind it: a success rate, and request
 // counters that say that the canary is drained as soon as it is asked.

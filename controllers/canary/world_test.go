@@ -2,6 +2,7 @@ package canary_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -209,11 +210,21 @@ func (w *world) reasons() map[string]int {
 	return n
 }
 
-func (w *world) sinks() map[string]notifier.Notifier { return map[string]notifier.Notifier{"fake": w.sink} }
+func (w *world) sinks() map[string]notifier.Notifier {
+	return map[string]notifier.Notifier{"fake": w.sink}
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// stamp is the transition that an object was last written for.
+func (w *world) stamp(o client.Object) int64 {
+	w.t.Helper()
+	n, err := strconv.ParseInt(o.GetAnnotations()[v1beta1.TransitionAnnotation], 10, 64)
+	must(w.t, err)
+	return n
 }

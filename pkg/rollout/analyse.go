@@ -99,7 +99,7 @@ func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 		return
 	}
 	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
-		p.holdCheck("CapacityMissing", fmt.Sprintf("%d %% needs %d canary pods: %s", next, r.CanaryReplicas, progress(p.Canary, r.CanaryReplicas)))
+		p.holdCheck("CapacityMissing", fmt.Sprintf("%d %% needs %s: %s", next, podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
 		return
 	}
 	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})

@@ -19,15 +19,15 @@ func (p *plan) conditions() {
 	s.Reason = reason
 	s.Step = p.stepText()
 
-	ready, reconciling := metav1.ConditionTrue, metav1.ConditionFalse
+	ready, reconciling, stalled := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionFalse
 	switch s.Phase {
 	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded:
 	case v1beta1.PhaseFailed:
-		ready = metav1.ConditionFalse
+		// Nothing goes on until the template changes: to kstatus that is stalled.
+		ready, stalled = metav1.ConditionFalse, metav1.ConditionTrue
 	default:
 		ready, reconciling = metav1.ConditionUnknown, metav1.ConditionTrue
 	}
-	stalled := metav1.ConditionFalse
 	if p.waiting.stalled {
 		ready, reconciling, stalled = metav1.ConditionFalse, metav1.ConditionFalse, metav1.ConditionTrue
 	} else if p.waiting.reason == "Suspended" {
@@ -97,7 +97,10 @@ func (p *plan) promotedMessage() string {
 	if p.status.Promoted == nil {
 		return "nothing has been promoted yet"
 	}
-	return p.status.Promoted.Image + " is promoted"
+	if p.status.Phase == v1beta1.PhaseFailed {
+		return fmt.Sprintf("%s was not promoted; %s serves", p.status.Rollout.Revision.Image, p.status.Promoted.Image)
+	}
+	return p.status.Promoted.Image + " serves"
 }
 
 func (p *plan) warn() {

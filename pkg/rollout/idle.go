@@ -53,7 +53,7 @@ func (p *plan) startRollout(r v1beta1.RevisionStatus) {
 	run.CanaryReplicas = capacity(run.PrimaryReplicas, p.nextWeight())
 	p.move(Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
 		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number),
-		Next: fmt.Sprintf("Starting %d canary pods, at most until %s", run.CanaryReplicas, clock(run.Until.Time))})
+		Next: fmt.Sprintf("Starting %s, at most until %s", podsOf(run.CanaryReplicas, "canary"), clock(run.Until.Time))})
 }
 
 // beginRollout makes a fresh rollout status; the caller enters its first step.
@@ -90,7 +90,7 @@ func (p *plan) repairTarget() {
 	p.status.Repairs.Replicas++
 	p.status.Repairs.LastAt = &now
 	t := Telling{Reason: "TargetScaled", Moment: Notice, Severity: Info,
-		What: fmt.Sprintf("%s was scaled to %d pods%s", p.spec.TargetRef.Name, p.Target.Replicas, by(p.Target.Writer))}
+		What: fmt.Sprintf("%s was scaled to %s%s", p.spec.TargetRef.Name, podsOf(p.Target.Replicas, ""), by(p.Target.Writer))}
 	if p.Target.Autoscaled {
 		t.Next = "It is a template and goes back to zero; the primary's autoscaler sizes what serves"
 	} else {

@@ -40,8 +40,8 @@ func (p *plan) adopt() {
 		p.promote(p.Target.Revision)
 		p.initStep(v1beta1.StepCloning, p.Object.ProgressDeadline(), max(p.Target.Replicas, 1))
 		p.move(Telling{Reason: "Initializing", Moment: Notice, Severity: Info,
-			What: fmt.Sprintf("adopting %s %s: cloning it into %s with %d pods", p.spec.TargetRef.Kind, p.spec.TargetRef.Name,
-				p.Object.PrimaryName(), p.status.Initialization.Replicas),
+			What: fmt.Sprintf("adopting %s %s: cloning it into %s with %s", p.spec.TargetRef.Kind, p.spec.TargetRef.Name,
+				p.Object.PrimaryName(), podsOf(p.status.Initialization.Replicas, "")),
 			Next: "Traffic follows when they are ready"})
 		return
 	}
@@ -106,7 +106,7 @@ func (p *plan) clonePrimary() {
 	}
 	p.initStep(v1beta1.StepRouting, p.Object.ProgressDeadline(), in.Replicas)
 	p.move(Telling{Reason: "PrimaryReady", Moment: Notice, Severity: Info,
-		What: fmt.Sprintf("%s is ready: %d of %d pods", p.Object.PrimaryName(), p.Primary.Available, in.Replicas),
+		What: fmt.Sprintf("%s is ready: %d of %s", p.Object.PrimaryName(), p.Primary.Available, podsOf(in.Replicas, "")),
 		Next: "Service and route turn to it"})
 }
 

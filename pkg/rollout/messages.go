@@ -19,18 +19,30 @@ func progress(w Workload, want int32) string {
 	case !w.Synced:
 		return "the new template is being taken up"
 	case w.Updated < w.Pods:
-		s = fmt.Sprintf("%d pods of an older revision are being replaced", w.Pods-w.Updated)
+		s = podsOf(w.Pods-w.Updated, "") + " of an older revision still to be replaced"
 	case w.Available < want:
-		s = fmt.Sprintf("%d of %d pods are ready", w.Available, want)
+		s = fmt.Sprintf("%d of %s ready", w.Available, podsOf(want, ""))
 	case w.Endpoints < want:
-		s = fmt.Sprintf("%d of %d ready pods can be reached through its Service", w.Endpoints, want)
+		s = fmt.Sprintf("%d of %s reachable through its Service", w.Endpoints, podsOf(want, "ready"))
 	default:
-		s = fmt.Sprintf("%d of %d pods wanted", w.Replicas, want)
+		s = fmt.Sprintf("%d of %s asked for", w.Replicas, podsOf(want, ""))
 	}
 	if w.Trouble != "" {
 		s += ": " + w.Trouble
 	}
 	return s
+}
+
+// podsOf counts pods as people do: 1 pod, 2 pods.
+func podsOf(n int32, kind string) string {
+	s := fmt.Sprintf("%d ", n)
+	if kind != "" {
+		s += kind + " "
+	}
+	if n == 1 {
+		return s + "pod"
+	}
+	return s + "pods"
 }
 
 // clock prints a time of day; texts may be read long after they were written.

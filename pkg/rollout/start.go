@@ -34,7 +34,7 @@ func (p *plan) start() {
 		return
 	}
 	p.shift(p.nextWeight(), Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
-		Why: fmt.Sprintf("%d of %d canary pods are ready", p.Canary.Available, r.CanaryReplicas)})
+		Why: fmt.Sprintf("%d of %s ready", p.Canary.Available, podsOf(r.CanaryReplicas, "canary"))})
 }
 
 func (p *plan) canaryStarting() {
@@ -96,7 +96,7 @@ func (p *plan) retryHooks(kind string, refused, silent []string) {
 	if r.NextCheckAt == nil {
 		at := micro(p.Now.Add(p.spec.Analysis.IntervalDuration()))
 		r.NextCheckAt = &at
-		p.count(len(refused) > 0, kind+" hook", strings.Join(append(refused, silent...), "; "), "asked again "+clock(at.Time))
+		p.count(len(refused) > 0, kind+" hook", strings.Join(append(refused, silent...), "; "), "Asked again "+clock(at.Time))
 		return
 	}
 	if p.Now.Before(r.NextCheckAt.Time) {
