@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -26,8 +27,9 @@ type freshClient struct {
 	client.Client
 	now func() time.Time
 
-	mu    sync.Mutex
-	wrote map[string]write
+	mu     sync.Mutex
+	wrote  map[string]write
+	pruned time.Time
 }
 
 type write struct {
@@ -95,7 +97,19 @@ func (f *freshClient) note(obj client.Object, err error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.prune()
 	f.wrote[f.id(obj, client.ObjectKeyFromObject(obj))] = write{version: version(obj), at: f.now()}
+}
+
+// prune forgets old writes once a minute: the cache has them by now, and what is only written,
+// like an event, is never read to be forgotten then.
+func (f *freshClient) prune() {
+	now := f.now()
+	if now.Sub(f.pruned) < time.Minute {
+		return
+	}
+	f.pruned = now
+	maps.DeleteFunc(f.wrote, func(_ string, w write) bool { return now.Sub(w.at) > time.Minute })
 }
 
 func (f *freshClient) id(obj client.Object, key client.ObjectKey) string {

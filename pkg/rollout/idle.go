@@ -68,7 +68,7 @@ func (p *plan) beginRollout(r v1beta1.RevisionStatus) {
 		CanaryReplicas: p.Canary.Replicas,
 	}
 	p.status.LastAppliedSpec = r.Name
-	p.status.Rejected = ""
+	p.status.Rejected, p.status.Repairs = "", nil
 	p.status.FailedChecks, p.status.InconclusiveChecks, p.status.Iterations = 0, 0, 0
 	p.status.Checks, p.status.SeenWeight, p.status.Receipts = nil, "", nil
 }
