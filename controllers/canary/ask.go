@@ -95,19 +95,7 @@ func (a *asker) forget(name types.NamespacedName) {
 }
 
 // run works the queue until the context ends.
-func (a *asker) run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	for range a.workers {
-		wg.Go(func() {
-			for a.next(ctx) {
-			}
-		})
-	}
-	<-ctx.Done()
-	a.queue.ShutDown()
-	wg.Wait()
-	return nil
-}
+func (a *asker) run(ctx context.Context) error { return work(ctx, a.workers, a.next, a.queue.ShutDown) }
 
 // longestQuestion bounds a question whatever its own timeouts say.
 const longestQuestion = 10 * time.Minute

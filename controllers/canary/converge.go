@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/rollout"
 	"github.com/serin-dev/serin/pkg/workload"
 	"github.com/serin-dev/serin/router"
@@ -32,7 +33,7 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 {
 		return nil
 	}
 	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target))
@@ -75,7 +76,9 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 	}
 	sameTemplate := live != nil && (wish.Revision == "" || live.Annotations[v1beta1.RevisionAnnotation] == wish.Revision)
 	sameSize := live != nil && (wish.Replicas == nil || workload.Replicas(live) == *wish.Replicas)
-	if sameTemplate && sameSize {
+	// The label wakes us for the clone: one that an earlier Canary of the target left gets ours.
+	ours := live != nil && live.Labels[v1beta1.CanaryLabel] == revision.LabelValue(v.canary.Name)
+	if sameTemplate && sameSize && ours {
 		return nil
 	}
 	if live != nil && stampOf(live) > v.canary.Status.Transition {
@@ -121,7 +124,12 @@ func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live 
 	if live.Annotations == nil {
 		ops = append(ops, op{"add", "/metadata/annotations", map[string]string{}})
 	}
-	ops = append(ops, op{"add", "/metadata/annotations/serin.dev~1transition", fmt.Sprint(clone.Stamp)})
+	if live.Labels == nil {
+		ops = append(ops, op{"add", "/metadata/labels", map[string]string{}})
+	}
+	ops = append(ops,
+		op{"add", "/metadata/labels/serin.dev~1canary", revision.LabelValue(clone.Canary.Name)},
+		op{"add", "/metadata/annotations/serin.dev~1transition", fmt.Sprint(clone.Stamp)})
 	if !sameTemplate {
 		ops = append(ops,
 			op{"add", "/metadata/annotations/serin.dev~1revision", clone.Revision},
@@ -226,5 +234,7 @@ func (r *Reconciler) emptyTarget(ctx context.Context, v *view, w rollout.World) 
 	if err := r.client.SubResource("scale").Update(ctx, v.target, client.WithSubResourceBody(scale), client.FieldOwner(v1beta1.FieldManager)); err != nil {
 		return fmt.Errorf("scale Deployment %s to zero: %w", key, err)
 	}
+	v.target.ResourceVersion = scale.ResourceVersion
+	r.client.note(v.target, nil) // or the next turn would see the old size and repair it once more
 	return nil
 }

@@ -101,7 +101,7 @@ func (r *Reconciler) seeRivals(ctx context.Context, v *view) error {
 	var l v1beta1.CanaryList
 	ref := v.canary.Spec.TargetRef
 	if err := r.client.List(ctx, &l, client.InNamespace(v.canary.Namespace),
-		client.MatchingFields{indexTarget: ref.Kind + "/" + ref.Name}); err != nil {
+		client.MatchingFields{indexTarget: targetOf(v.canary)}); err != nil {
 		return fmt.Errorf("list canaries of %s %s: %w", ref.Kind, ref.Name, err)
 	}
 	for i := range l.Items {

@@ -145,7 +145,7 @@ func ClientOptions() client.Options {
 
 func (r *Reconciler) index(mgr ctrl.Manager) error {
 	for name, value := range map[string]func(*v1beta1.Canary) []string{
-		indexTarget:  func(c *v1beta1.Canary) []string { return []string{c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name} },
+		indexTarget:  func(c *v1beta1.Canary) []string { return []string{targetOf(c)} },
 		indexLabel:   func(c *v1beta1.Canary) []string { return []string{revision.LabelValue(c.Name)} },
 		indexService: func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
@@ -170,6 +170,8 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
 		For(&v1beta1.Canary{}).
+		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // one that goes leaves its target to another
 		Watches(&appsv1.Deployment{}, byLabel).
 		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -192,6 +194,9 @@ var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
 	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
 }}
+
+// targetOf names a canary's target among those of its namespace.
+func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {

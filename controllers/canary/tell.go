@@ -100,19 +100,8 @@ func (t *teller) forget(name types.NamespacedName) {
 	delete(t.boxes, name)
 }
 
-func (t *teller) run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	for range tellers {
-		wg.Go(func() {
-			for t.next(ctx) {
-			}
-		})
-	}
-	<-ctx.Done()
-	t.queue.ShutDown()
-	wg.Wait()
-	return nil
-}
+// run works the queue until the context ends.
+func (t *teller) run(ctx context.Context) error { return work(ctx, tellers, t.next, t.queue.ShutDown) }
 
 func (t *teller) next(ctx context.Context) bool {
 	name, stop := t.queue.Get()

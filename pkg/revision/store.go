@@ -152,10 +152,28 @@ func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw
 		Data: runtime.RawExtension{Raw: data}, Revision: number,
 	}
 	err = s.Client.Create(ctx, cr, client.FieldOwner(v1beta1.FieldManager))
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if apierrors.IsAlreadyExists(err) {
+		err = s.claim(ctx, c, cr.Name)
+	}
+	if err != nil {
 		return fmt.Errorf("create snapshot %s/%s: %w", cr.Namespace, cr.Name, err)
 	}
 	return s.collect(ctx, c, all)
+}
+
+// claim takes over a snapshot that an earlier Canary of the same target left. One of our own that the
+// cache does not show yet stays as it is.
+func (s Store) claim(ctx context.Context, c *v1beta1.Canary, name string) error {
+	var cr appsv1.ControllerRevision
+	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, &cr); err != nil {
+		return err
+	}
+	if cr.Labels[v1beta1.CanaryLabel] == LabelValue(c.Name) {
+		return nil
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:%q}}}`,
+		cr.ResourceVersion, v1beta1.CanaryLabel, LabelValue(c.Name))
+	return s.Client.Patch(ctx, &cr, client.RawPatch(mergePatch, patch), client.FieldOwner(v1beta1.FieldManager))
 }
 
 // collect deletes the oldest snapshots that nothing refers to.

@@ -98,6 +98,7 @@ func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 		p.beginPromotion(why)
 		return
 	}
+	p.size(next)
 	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
 		p.holdCheck("CapacityMissing", fmt.Sprintf("%d %% needs %s: %s", next, podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
 		return
@@ -122,6 +123,16 @@ func (p *plan) shift(weight int32, t Telling) {
 	r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 	t.Next = "Next check " + clock(r.NextCheckAt.Time)
 	p.move(t)
+}
+
+// size asks for the pods that a weight needs. Mostly they were asked for with the weight before; an
+// edit of the steps or a primary that has grown asks for more.
+func (p *plan) size(weight int32) {
+	r := p.status.Rollout
+	if need := capacity(r.PrimaryReplicas, weight); need > r.CanaryReplicas {
+		r.CanaryReplicas = need
+		p.touch()
+	}
 }
 
 // again counts a check that did not pass and gives the weight another interval.

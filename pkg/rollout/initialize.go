@@ -64,11 +64,12 @@ func (p *plan) takeUp() {
 	p.promote(serving)
 	t := Telling{Reason: "TakenUp", Moment: Notice, Severity: Info,
 		What: fmt.Sprintf("found %s with %s: it is the promoted revision", p.Object.PrimaryName(), serving.Image)}
-	if p.Route.Exists && p.Route.CanaryWeight > 0 {
-		p.status.CanaryWeight = p.Route.CanaryWeight
+	if p.Canary.Replicas > 0 || p.Route.CanaryWeight > 0 {
+		p.status.CanaryWeight = max(p.Route.CanaryWeight, 0)
 		p.beginRollout(p.Canary.describe())
 		p.status.Phase = v1beta1.PhaseProgressing
-		t.Next = fmt.Sprintf("%d %% of the traffic is on the canary from a run that nothing is known of; it goes back to the primary first", p.Route.CanaryWeight)
+		t.Next = fmt.Sprintf("A run that nothing is known of left %s and %d %% of the traffic on the canary; both go back first",
+			podsOf(p.Canary.Replicas, ""), p.status.CanaryWeight)
 		p.status.Rollout.Outcome, p.status.Rollout.Reason = v1beta1.OutcomeSuperseded, "StatusLost"
 		p.status.Rollout.Message = "the status of the run was lost"
 		exposed := micro(p.Now)

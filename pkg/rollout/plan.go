@@ -191,8 +191,22 @@ func (p *plan) poll(q Question, turn int64) (Answer, bool) {
 
 // key names a question of the present step: one of another run, step or attempt never answers it.
 func (p *plan) key(kind QuestionKind, index int, turn int64) string {
-	r := p.status.Rollout
-	return fmt.Sprintf("%s/%d/%s/%d.%d/%d/%s/%d", p.Object.UID, r.Number, r.Step, r.Attempt, turn, p.Object.Generation, kind, index)
+	return fmt.Sprintf("%s%d/%d/%s/%d", stepKey(p.Object, p.status), turn, p.Object.Generation, kind, index)
+}
+
+// stepKey begins the keys of a step's questions. The run is named by when it began too: a canary
+// whose status was lost counts its runs anew.
+func stepKey(c *v1beta1.Canary, s *v1beta1.CanaryStatus) string {
+	r := s.Rollout
+	return fmt.Sprintf("%s/%d-%x/%s/%d.", c.UID, r.Number, r.StartedAt.UnixMicro(), r.Step, r.Attempt)
+}
+
+// KeyPrefix is what the keys of all questions of the running step begin with; empty when none runs.
+func KeyPrefix(c *v1beta1.Canary) string {
+	if r := c.Status.Rollout; r == nil || r.EndedAt != nil {
+		return ""
+	}
+	return stepKey(c, &c.Status)
 }
 
 // ending is true while a rollout is on its way back to rest: nothing but the world may hold it.
@@ -214,13 +228,4 @@ func deadlineOf(until *metav1.MicroTime) time.Time {
 		return time.Time{}
 	}
 	return until.Time
-}
-
-// KeyPrefix is what the keys of all questions of the running step begin with; empty when none runs.
-func KeyPrefix(c *v1beta1.Canary) string {
-	r := c.Status.Rollout
-	if r == nil || r.EndedAt != nil {
-		return ""
-	}
-	return fmt.Sprintf("%s/%d/%s/%d.", c.UID, r.Number, r.Step, r.Attempt)
 }

@@ -245,7 +245,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	p.floor = wish.Floor
 	if wish.Revision != "" && wish.Revision != p.revision {
 		if role == "canary" && s.inProxy > 0 {
-			s.t.Errorf("the canary's template changes while %d %% of the traffic is on it", s.inProxy)
+			s.t.Errorf("the canary's template changes while %d %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.revision, p.old, p.ready = wish.Revision, p.old+p.ready, 0
 		s.line("write", "%s := %s", role, wish.Revision)
@@ -253,7 +253,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
 		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 {
-			s.t.Errorf("the canary is made smaller while %d %% of the traffic is on it", s.inProxy)
+			s.t.Errorf("the canary is made smaller while %d %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
 		p.ready = min(p.ready, p.replicas)

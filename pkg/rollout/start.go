@@ -19,6 +19,7 @@ func (p *plan) start() {
 	if p.Route.Problem != nil {
 		p.stall(*p.Route.Problem)
 	}
+	p.size(p.nextWeight())
 	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
 		p.canaryStarting()
 		return
