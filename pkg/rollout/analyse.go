@@ -28,13 +28,12 @@ func (p *plan) analyse() {
 		return
 	}
 	if p.Now.Before(r.NextCheckAt.Time) {
-		p.wait("Analysing", fmt.Sprintf("weight %d %% holds until its next check", p.status.CanaryWeight), r.NextCheckAt.Time)
+		p.wakeAt(r.NextCheckAt.Time)
 		return
 	}
 	share, shareIn := p.askShare()
 	checks, checksIn := p.askMetrics()
 	if !hooksIn || !checksIn || !shareIn {
-		p.wait("Checking", "waiting for the answers of this check", time.Time{})
 		return
 	}
 	p.judge(append(hooks, checks...), share)
@@ -48,13 +47,15 @@ func (p *plan) routeHeld() bool {
 		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
 	case p.Route.Problem != nil:
 		p.stall(*p.Route.Problem)
-	case !p.routeHolds(p.status.CanaryWeight):
-		p.wait("Routing", fmt.Sprintf("the route does not stand at %d %% yet", p.status.CanaryWeight), time.Time{})
-	default:
+	case p.routeHolds(p.status.CanaryWeight):
 		return false
 	}
 	if overdue(p.Now, r.Until) {
-		p.fail(p.waiting.reason, fmt.Sprintf("weight %d %% could not be taken in %s: %s", p.status.CanaryWeight, span(r.Until.Sub(r.Since.Time)), p.waiting.message))
+		why := p.waiting
+		if why.reason == "" {
+			why = hold{reason: "RouteNotWritten", message: "the route does not stand at it"}
+		}
+		p.fail(why.reason, fmt.Sprintf("weight %d %% could not be taken in %s: %s", p.status.CanaryWeight, span(r.Until.Sub(r.Since.Time)), why.message))
 		return true
 	}
 	p.wakeAt(deadlineOf(r.Until))
@@ -153,7 +154,8 @@ func (p *plan) holdCheck(reason, message string) {
 		p.fail(reason, fmt.Sprintf("held for %s at weight %d: %s", span(r.Until.Sub(r.Since.Time)), p.status.CanaryWeight, message))
 		return
 	}
-	p.wait(reason, message, r.NextCheckAt.Add(time.Duration(p.turn()+1)*recheck))
+	p.wait(reason, message)
+	p.wakeAt(r.NextCheckAt.Add(time.Duration(p.turn()+1) * recheck))
 	if r.Held != reason {
 		r.Held = reason
 		p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,

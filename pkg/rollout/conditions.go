@@ -57,14 +57,39 @@ func (p *plan) explain() (reason, message string) {
 		return s.Rollout.Reason, fmt.Sprintf("%s was rolled back: %s. %s serves; push a fix, the rejected template is held until it changes",
 			s.Rollout.Revision.Image, s.Rollout.Message, s.Promoted.Image)
 	case v1beta1.PhaseInitializing:
-		return string(s.Initialization.Step), "the target is being adopted"
+		return string(s.Initialization.Step), p.explainAdoption()
 	case "":
 		return "Pending", "nothing has been done yet"
 	}
-	if r := s.Rollout; r.Outcome != "" {
-		return r.Reason, r.Message
+	return p.explainRollout()
+}
+
+func (p *plan) explainAdoption() string {
+	switch in := p.status.Initialization; in.Step {
+	case v1beta1.StepCloning:
+		return fmt.Sprintf("%s is becoming ready, until %s", p.Object.PrimaryName(), clock(in.Until.Time))
+	case v1beta1.StepRouting:
+		return fmt.Sprintf("Service %s and its route turn to the primary", p.Object.ApexName())
 	}
-	return string(s.Rollout.Step), fmt.Sprintf("%s is under analysis", s.Rollout.Revision.Image)
+	return fmt.Sprintf("%s goes to zero pods once the traffic has settled on the primary", p.spec.TargetRef.Name)
+}
+
+// explainRollout words a running rollout from its status alone, so that it changes with it and not
+// in between: every write of a status has to be worth it.
+func (p *plan) explainRollout() (reason, message string) {
+	r := p.status.Rollout
+	reason = string(r.Step)
+	switch r.Step {
+	case v1beta1.StepStarting:
+		return reason, fmt.Sprintf("the pods of %s start, until %s", r.Revision.Image, clock(r.Until.Time))
+	case v1beta1.StepAnalysing:
+		return reason, fmt.Sprintf("%s is judged at %d %% of the traffic; next check %s", r.Revision.Image, p.status.CanaryWeight, clock(r.NextCheckAt.Time))
+	case v1beta1.StepCopying:
+		return reason, fmt.Sprintf("%s rolls to %s, until %s", p.Object.PrimaryName(), r.Revision.Image, clock(r.Until.Time))
+	case v1beta1.StepRestoring:
+		return reason, fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
+	}
+	return reason, fmt.Sprintf("%s: %s", r.Reason, r.Message)
 }
 
 func (p *plan) stepText() string {

@@ -60,7 +60,7 @@ func (p *plan) shiftBack() {
 	switch {
 	case p.status.CanaryWeight != 0 && !p.primaryServes():
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
-			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)), time.Time{})
+			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
 	case p.status.CanaryWeight != 0:
 		p.status.CanaryWeight = 0
 		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
@@ -68,7 +68,7 @@ func (p *plan) shiftBack() {
 	case p.Route.Rejected != "":
 		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
 	case !p.routeHolds(0):
-		p.wait("ShiftingBack", "waiting for the route to stand at 0 % for the canary", time.Time{})
+		// the write is on its way, and its watch event wakes us
 	case r.ExposedSince == nil:
 		p.drained("the canary never received traffic")
 	default:
@@ -85,14 +85,12 @@ func (p *plan) drain() {
 	turn := int64(waited / recheck)
 	p.wakeAt(r.Since.Add(time.Duration(turn+1) * recheck))
 	if turn == 0 {
-		p.wait("Draining", "waiting for the proxies to follow", time.Time{})
-		return
+		return // the proxies have not followed yet
 	}
 	a, ok := p.poll(Question{Kind: AskTraffic, Since: r.Since.Add(propagation), Window: waited}, turn)
 	t := a.Traffic
 	switch {
 	case !ok:
-		p.wait("Draining", "asking what still reaches the canary", time.Time{})
 	case t.Quiet():
 		p.drained("no new request on the canary and none in flight")
 	case !t.Known && waited >= drainBlind:
@@ -100,9 +98,7 @@ func (p *plan) drain() {
 	case t.Known && t.New == 0 && waited >= drainDeadline:
 		p.drained(fmt.Sprintf("%d requests still in flight after %s", t.Active, span(drainDeadline)))
 	case t.Known && t.New > 0 && waited >= drainDeadline:
-		p.wait("WeightNotTaken", "the gateway still sends requests to the canary at weight 0; it is kept until they stop", time.Time{})
-	default:
-		p.wait("Draining", "the canary still answers what it was sent", time.Time{})
+		p.wait("WeightNotTaken", "the gateway still sends requests to the canary at weight 0; it is kept until they stop")
 	}
 }
 
@@ -127,7 +123,6 @@ func (p *plan) drained(how string) {
 // scaleDown waits for the canary to be asked down to zero, and closes the rollout.
 func (p *plan) scaleDown() {
 	if p.Canary.Exists && p.Canary.Replicas != 0 {
-		p.wait("ScalingDown", p.Object.CanaryName()+" goes to zero pods", time.Time{})
 		return
 	}
 	r := p.status.Rollout

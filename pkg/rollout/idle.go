@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -24,7 +23,7 @@ func (p *plan) idle() {
 	case p.waiting.stalled:
 		// a rollout would not get where it has to: the condition says why
 	case !p.routeHolds(0):
-		p.wait("RouteNotAtRest", "a new revision waits until the route is back at 0 % for the canary", time.Time{})
+		p.wait("RouteNotAtRest", "a new revision waits until the route is back at 0 % for the canary")
 	default:
 		p.startRollout(t)
 	}
@@ -85,6 +84,10 @@ func (p *plan) repairTarget() {
 	}
 	if p.status.Repairs == nil {
 		p.status.Repairs = &v1beta1.RepairStatus{}
+	}
+	if last := p.status.Repairs.LastAt; last != nil && p.Now.Before(last.Add(recheck)) {
+		p.wakeAt(last.Add(recheck)) // the last repair is still on its way: the cluster writes there too
+		return
 	}
 	now := micro(p.Now)
 	p.status.Repairs.Replicas++

@@ -33,7 +33,7 @@ func (p *plan) initialize() {
 // primary runs is promoted, and the live route is kept.
 func (p *plan) adopt() {
 	if p.Target.Revision.Name == "" {
-		p.wait("TakingSnapshot", "taking the first snapshot of the target's template", time.Time{})
+		p.wait("TakingSnapshot", "taking the first snapshot of the target's template")
 		return
 	}
 	if !p.Primary.Exists {
@@ -102,7 +102,8 @@ func (p *plan) clonePrimary() {
 			p.stall(Problem{"PrimaryNotReady", msg + ". " + p.spec.TargetRef.Name + " still serves; mend what keeps the pods from starting and Serin goes on"})
 			return
 		}
-		p.wait("PrimaryStarting", msg, deadlineOf(in.Until))
+		p.trouble("PrimaryStarting", p.Object.PrimaryName(), p.Primary)
+		p.wakeAt(deadlineOf(in.Until))
 		return
 	}
 	p.initStep(v1beta1.StepRouting, p.Object.ProgressDeadline(), in.Replicas)
@@ -117,7 +118,6 @@ func (p *plan) routeToPrimary() {
 		return
 	}
 	if !p.Apex.ToPrimary || !p.routeHolds(0) {
-		p.wait("Routing", "waiting for the Service and the route to turn to the primary", time.Time{})
 		return
 	}
 	p.initStep(v1beta1.StepEmptying, p.Object.ProgressDeadline(), p.status.Initialization.Replicas)
@@ -129,7 +129,7 @@ func (p *plan) routeToPrimary() {
 func (p *plan) emptyTarget() {
 	in := p.status.Initialization
 	if p.Target.Replicas != 0 || p.Now.Before(in.Since.Add(SettleTime)) {
-		p.wait("EmptyingTarget", "waiting for the traffic to settle on the primary before the target goes to zero", in.Since.Add(SettleTime))
+		p.wakeAt(in.Since.Add(SettleTime))
 		return
 	}
 	p.status.Initialization = nil

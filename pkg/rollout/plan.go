@@ -135,12 +135,19 @@ func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
 	}
 }
 
-// wait says what the present state waits for and, unless at is zero, when to look again.
-func (p *plan) wait(reason, message string, at time.Time) {
+// wait says what keeps the present state longer than its step explains. It is written to status, so
+// it is for what users want to know and not for what passes by itself in a moment.
+func (p *plan) wait(reason, message string) {
 	if p.waiting.reason == "" {
 		p.waiting = hold{reason: reason, message: message}
 	}
-	p.wakeAt(at)
+}
+
+// trouble says why a workload's pods do not come up, where the cluster says so.
+func (p *plan) trouble(reason, name string, w Workload) {
+	if w.Trouble != "" {
+		p.wait(reason, name+": "+w.Trouble)
+	}
 }
 
 // stall says that the user must act. The first of several is shown.

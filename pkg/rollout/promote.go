@@ -33,7 +33,8 @@ func (p *plan) copy() {
 		p.restoreFor(v1beta1.OutcomeFailed, "PrimaryNotReady", fmt.Sprintf("%s did not become ready with %s in %s: %s",
 			p.Object.PrimaryName(), r.Revision.Image, span(r.Until.Sub(r.Since.Time)), progress(p.Primary, want)))
 	default:
-		p.wait("CopyingToPrimary", fmt.Sprintf("%s: %s", p.Object.PrimaryName(), progress(p.Primary, want)), deadlineOf(r.Until))
+		p.trouble("CopyingToPrimary", p.Object.PrimaryName(), p.Primary)
+		p.wakeAt(deadlineOf(r.Until))
 	}
 }
 
@@ -51,7 +52,7 @@ func (p *plan) restore() {
 	r := p.status.Rollout
 	want := max(r.PrimaryReplicas, p.Primary.Replicas)
 	if !p.Primary.Ready(p.status.LastPromotedSpec, want, p.spec.Analysis.PrimaryReadyPercent()) {
-		p.wait("RestoringPrimary", fmt.Sprintf("%s: %s", p.Object.PrimaryName(), progress(p.Primary, want)), deadlineOf(nil))
+		p.trouble("RestoringPrimary", p.Object.PrimaryName(), p.Primary)
 		return
 	}
 	p.end(r.Outcome, r.Reason, r.Message)

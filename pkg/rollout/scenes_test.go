@@ -188,3 +188,14 @@ func TestIdleIsFree(t *testing.T) {
 		t.Errorf("%d writes at rest", s.writes-writes)
 	}
 }
+
+// TestAStepIsOneStatusWrite: what passes by itself in a moment is not worth a write.
+func TestAStepIsOneStatusWrite(t *testing.T) {
+	sc := scenes[1]
+	s := newSim(t, nil)
+	sc.play(s)
+	s.run(sc.lasts)
+	if transitions := int(s.c.Status.Transition); s.writes > transitions {
+		t.Errorf("%d status writes for %d transitions", s.writes, transitions)
+	}
+}

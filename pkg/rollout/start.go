@@ -46,7 +46,8 @@ func (p *plan) canaryStarting() {
 			span(r.Until.Sub(r.Since.Time)), state))
 		return
 	}
-	p.wait("StartingCanary", fmt.Sprintf("%s: %s", p.Object.CanaryName(), state), deadlineOf(r.Until))
+	p.trouble("StartingCanary", p.Object.CanaryName(), p.Canary)
+	p.wakeAt(deadlineOf(r.Until))
 }
 
 // hooksPassed asks the hooks of a type at weight 0, each until it has passed once. A refusal is a
@@ -71,7 +72,6 @@ func (p *plan) hooksPassed(kind string) bool {
 	}
 	switch {
 	case open:
-		p.wait("AskingHooks", fmt.Sprintf("waiting for %s hooks", kind), deadlineOf(nil))
 		return false
 	case len(refused)+len(silent) == 0:
 		return true
@@ -101,7 +101,8 @@ func (p *plan) retryHooks(kind string, refused, silent []string) {
 		return
 	}
 	if p.Now.Before(r.NextCheckAt.Time) {
-		p.wait("HookRefused", strings.Join(append(refused, silent...), "; "), r.NextCheckAt.Time)
+		p.wait("HookRefused", strings.Join(append(refused, silent...), "; "))
+		p.wakeAt(r.NextCheckAt.Time)
 		return
 	}
 	r.NextCheckAt = nil
