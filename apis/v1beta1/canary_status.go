@@ -85,6 +85,11 @@ type CanaryStatus struct {
 	// +optional
 	Transition int64 `json:"transition,omitempty"`
 
+	// WeightTransition is the transition that set the present weight. A route that carries it and
+	// stands elsewhere was edited.
+	// +optional
+	WeightTransition int64 `json:"weightTransition,omitempty"`
+
 	// SuspendedAt is when spec.suspend was seen set. The clocks of a run stand still from then on.
 	// +optional
 	SuspendedAt *metav1.MicroTime `json:"suspendedAt,omitempty"`
@@ -229,6 +234,12 @@ type RepairStatus struct {
 	// Replicas counts how often the target was scaled back to zero.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`
+	// Selector counts how often the apex Service was turned back to the primary.
+	// +optional
+	Selector int32 `json:"selector,omitempty"`
+	// Route counts how often the weights were set back.
+	// +optional
+	Route int32 `json:"route,omitempty"`
 	// LastAt is when the last repair was made.
 	// +optional
 	LastAt *metav1.MicroTime `json:"lastAt,omitempty"`

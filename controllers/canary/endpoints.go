@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -66,5 +65,3 @@ func labelExists(key string) labels.Selector {
 	}
 	return labels.NewSelector().Add(*req)
 }
-
-func containsReplicas(fields []byte) bool { return bytes.Contains(fields, []byte(`"f:replicas":{}`)) }

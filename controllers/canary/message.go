@@ -99,8 +99,9 @@ func ended(o v1beta1.Outcome) string {
 		return "rolled back"
 	case v1beta1.OutcomeSuperseded:
 		return "superseded"
+	default:
+		return "reverted"
 	}
-	return "reverted"
 }
 
 // shortTag shortens two images to their tags where only these differ.

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,25 +100,27 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		v.Target.Revision = known
 	}
 	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
-		v.Target.Writer = r.replicasWriter(ctx, d)
+		v.Target.Writer = r.writer(ctx, d.DeepCopy(), `"f:replicas"`)
 	}
 	return nil
 }
 
-// replicasWriter is the field manager that last set a Deployment's replicas. It is read live: the
-// cache keeps no managed fields, and this is asked only when somebody scaled a template.
-func (r *Reconciler) replicasWriter(ctx context.Context, d *appsv1.Deployment) string {
-	var live appsv1.Deployment
-	if err := r.live.Get(ctx, client.ObjectKeyFromObject(d), &live); err != nil {
+// writer is the field manager that last set a field, as managedFields spell it. It is read live: the
+// cache keeps no managed fields, and this is asked only when somebody wrote what Serin keeps.
+func (r *Reconciler) writer(ctx context.Context, live client.Object, field string) string {
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
 		return ""
 	}
-	writer := ""
-	for _, m := range live.ManagedFields {
-		if m.FieldsV1 != nil && containsReplicas(m.FieldsV1.Raw) && m.Manager != v1beta1.FieldManager {
-			writer = m.Manager
+	last := metav1.ManagedFieldsEntry{}
+	for _, m := range live.GetManagedFields() {
+		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.Raw, []byte(field)) {
+			continue
+		}
+		if last.Time == nil || m.Time != nil && !m.Time.Before(last.Time) {
+			last = m
 		}
 	}
-	return writer
+	return last.Manager
 }
 
 func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
@@ -134,6 +138,9 @@ func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
 	}
 	if apex != nil && v.label.Key != "" {
 		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
+		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
+			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), `"f:selector"`)
+		}
 		if apex.Spec.Type == corev1.ServiceTypeExternalName {
 			v.problem("ApexRefused", "Service %s/%s is of type ExternalName and has no pods: name another in spec.service.name", c.Namespace, apex.Name)
 		} else if missing := v.services.MissingPort(); missing != "" {
@@ -235,7 +242,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 }
 
 func routeFacts(s router.State) rollout.Route {
-	f := rollout.Route{Exists: s.Exists, CanaryWeight: s.Weights.Canary, Confirmed: s.Verdict == router.InForce}
+	f := rollout.Route{Exists: s.Exists, CanaryWeight: s.Weights.Canary, Stamp: int64(s.Stamp), Confirmed: s.Verdict == router.InForce}
 	if s.Weights.Primary+s.Weights.Canary != 100 {
 		f.CanaryWeight = -1 // somebody's edit: no weight of ours stands
 	}

@@ -98,14 +98,12 @@ func (r *runner) begin(shell string, t task) (bool, error) {
 		return false, nil
 	}
 	r.running[key] = true
-	r.active.Add(1)
-	go func() {
-		defer r.active.Done()
+	r.active.Go(func() {
 		r.run(context.Background(), shell, t)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.running, key)
-	}()
+	})
 	return true, nil
 }
 

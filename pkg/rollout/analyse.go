@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -60,7 +58,7 @@ func (p *plan) routeHeld() bool {
 	}
 	p.wakeAt(deadlineOf(r.Until))
 	if at := p.Now.Add(p.spec.Analysis.IntervalDuration()); p.waiting.stalled && r.NextCheckAt.Time.Before(p.Now) {
-		r.NextCheckAt = ptr.To(micro(at))
+		r.NextCheckAt = new(micro(at))
 		p.touch()
 	}
 	return true
@@ -121,7 +119,7 @@ func (p *plan) shift(weight int32, t Telling) {
 	}
 	r.PrimaryReplicas = max(r.PrimaryReplicas, p.Primary.Replicas)
 	r.CanaryReplicas = max(r.CanaryReplicas, capacity(r.PrimaryReplicas, p.nextWeight()))
-	r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+	r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 	t.Next = "Next check " + clock(r.NextCheckAt.Time)
 	p.move(t)
 }
@@ -139,8 +137,8 @@ func (p *plan) size(weight int32) {
 // again counts a check that did not pass and gives the weight another interval.
 func (p *plan) again(count func(next string)) {
 	r := p.status.Rollout
-	r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
-	r.Until = ptr.To(micro(p.Now.Add(p.Object.ProgressDeadline() + p.spec.Analysis.IntervalDuration())))
+	r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+	r.Until = new(micro(p.Now.Add(p.Object.ProgressDeadline() + p.spec.Analysis.IntervalDuration())))
 	r.Attempt++
 	r.Held = ""
 	count("Next check " + clock(r.NextCheckAt.Time))
@@ -175,7 +173,7 @@ func (p *plan) notTaken(share analysis.Share) {
 		r.WeightSince = &now
 		r.Attempt++
 		p.touch()
-		r.NextCheckAt = ptr.To(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
+		r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 	}
 }
 
@@ -185,7 +183,7 @@ func (p *plan) record(checks []analysis.Check, share analysis.Share) {
 	for _, c := range checks {
 		p.status.Checks = append(p.status.Checks, v1beta1.CheckStatus{
 			Name: c.Name, Verdict: v1beta1.Verdict(c.Verdict), Value: c.Value, Threshold: c.Threshold,
-			Samples: c.Requests, Message: clip(c.Message, 1024), At: metav1.NewTime(p.Now.Truncate(time.Second)),
+			Samples: c.Requests, Message: clip(c.Message), At: metav1.NewTime(p.Now.Truncate(time.Second)),
 		})
 	}
 	p.status.SeenWeight = "unverified"

@@ -37,7 +37,7 @@ func TestNothingUsersDoBreaksARollout(t *testing.T) {
 func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	tags := []string{"6.0.0", "6.0.1", "6.0.2", "6.1.0"}
 	tag := tags[r.IntN(len(tags))]
-	switch r.IntN(10) {
+	switch r.IntN(13) {
 	case 0, 1, 2, 3:
 		s.setImage(at, tag)
 	case 4:
@@ -54,6 +54,12 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	case 8:
 		s.user(at, "the status is lost", func() { s.c.Status = v1beta1.CanaryStatus{} })
 	case 9:
+		s.user(at, "somebody edits the route", func() { s.route.CanaryWeight = int32(r.IntN(100)) })
+	case 10:
+		s.user(at, "somebody scales the template", func() { s.target.Replicas = int32(r.IntN(4)) })
+	case 11:
+		s.user(at, "somebody turns the Service back", func() { s.apex.ToPrimary = false })
+	default:
 		s.user(at, "the steps are edited", func() {
 			s.c.Generation++
 			s.c.Spec.Analysis.StepWeight, s.c.Spec.Analysis.StepWeights = 0, []int32{5, 25, 60}
@@ -73,7 +79,7 @@ func settle(s *sim) {
 	}
 }
 
-func unavailable(s *sim, q Question) (Answer, bool) {
+func unavailable(_ *sim, q Question) (Answer, bool) {
 	m := "connection refused"
 	return Answer{Measurement: analysis.Measurement{Evidence: analysis.Unavailable, Message: m},
 		Counts: analysis.Counts{Message: m}, Traffic: analysis.Traffic{Message: m}}, true

@@ -60,8 +60,9 @@ func (p *plan) explain() (reason, message string) {
 		return string(s.Initialization.Step), p.explainAdoption()
 	case "":
 		return "Pending", "nothing has been done yet"
+	default:
+		return p.explainRollout()
 	}
-	return p.explainRollout()
 }
 
 func (p *plan) explainAdoption() string {
@@ -70,8 +71,9 @@ func (p *plan) explainAdoption() string {
 		return fmt.Sprintf("%s is becoming ready, until %s", p.Object.PrimaryName(), clock(in.Until.Time))
 	case v1beta1.StepRouting:
 		return fmt.Sprintf("Service %s and its route turn to the primary", p.Object.ApexName())
+	default:
+		return fmt.Sprintf("%s goes to zero pods once the traffic has settled on the primary", p.spec.TargetRef.Name)
 	}
-	return fmt.Sprintf("%s goes to zero pods once the traffic has settled on the primary", p.spec.TargetRef.Name)
 }
 
 // explainRollout words a running rollout from its status alone, so that it changes with it and not
@@ -88,8 +90,9 @@ func (p *plan) explainRollout() (reason, message string) {
 		return reason, fmt.Sprintf("%s rolls to %s, until %s", p.Object.PrimaryName(), r.Revision.Image, clock(r.Until.Time))
 	case v1beta1.StepRestoring:
 		return reason, fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
+	default:
+		return reason, fmt.Sprintf("%s: %s", r.Reason, r.Message)
 	}
-	return reason, fmt.Sprintf("%s: %s", r.Reason, r.Message)
 }
 
 func (p *plan) stepText() string {
@@ -107,8 +110,9 @@ func promoted(ph v1beta1.Phase) metav1.ConditionStatus {
 		return metav1.ConditionTrue
 	case v1beta1.PhaseFailed:
 		return metav1.ConditionFalse
+	default:
+		return metav1.ConditionUnknown
 	}
-	return metav1.ConditionUnknown
 }
 
 func phaseReason(ph v1beta1.Phase) v1beta1.Phase {
@@ -141,7 +145,7 @@ func (p *plan) warn() {
 }
 
 func (p *plan) set(kind string, status metav1.ConditionStatus, reason, message string) {
-	c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: clip(message, maxMessage),
+	c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: clip(message),
 		ObservedGeneration: p.Object.Generation, LastTransitionTime: second(p.Now)}
 	if c.Reason == "" {
 		c.Reason = "Unknown"

@@ -23,7 +23,7 @@ func (p *plan) fail(reason, message string) { p.end(v1beta1.OutcomeFailed, reaso
 // canary drained, the canary at zero.
 func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
-	r.Outcome, r.Reason, r.Message = o, reason, clip(message, maxMessage)
+	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
 	if o == v1beta1.OutcomeFailed {
 		p.status.Rejected = r.Revision.Name
 	}
@@ -37,6 +37,7 @@ func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 		t.Why = message
 	case v1beta1.OutcomePromoted:
 		t.Reason = "PrimaryReady"
+	default: // superseded and reverted are told as they are
 	}
 	if p.primaryServes() {
 		p.status.CanaryWeight = 0

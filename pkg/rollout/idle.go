@@ -11,7 +11,6 @@ func (p *plan) idle() {
 	if p.Route.Problem != nil {
 		p.stall(*p.Route.Problem)
 	}
-	p.repairTarget()
 	t := p.Target.Revision
 	switch {
 	case t.Name == "":
@@ -70,58 +69,4 @@ func (p *plan) beginRollout(r v1beta1.RevisionStatus) {
 	p.status.Rejected, p.status.Repairs = "", nil
 	p.status.FailedChecks, p.status.InconclusiveChecks, p.status.Iterations = 0, 0, 0
 	p.status.Checks, p.status.SeenWeight, p.status.Receipts = nil, "", nil
-}
-
-// maxReplicaRepairs bounds the fight over the target's replicas: a spare copy of a template harms
-// nobody, and a tool that insists will not be convinced.
-const maxReplicaRepairs = 5
-
-// repairTarget counts and reports a target that somebody scaled up; the world goes back to zero by
-// itself as long as the bound is not reached.
-func (p *plan) repairTarget() {
-	if p.Target.Replicas == 0 || p.fightOver() {
-		return
-	}
-	if p.status.Repairs == nil {
-		p.status.Repairs = &v1beta1.RepairStatus{}
-	}
-	if last := p.status.Repairs.LastAt; last != nil && p.Now.Before(last.Add(recheck)) {
-		p.wakeAt(last.Add(recheck)) // the last repair is still on its way: the cluster writes there too
-		return
-	}
-	now := micro(p.Now)
-	p.status.Repairs.Replicas++
-	p.status.Repairs.LastAt = &now
-	t := Telling{Reason: "TargetScaled", Moment: Notice, Severity: Info,
-		What: fmt.Sprintf("%s was scaled to %s%s", p.spec.TargetRef.Name, podsOf(p.Target.Replicas, ""), by(p.Target.Writer))}
-	if p.Target.Autoscaled {
-		t.Next = "It is a template and goes back to zero; the primary's autoscaler sizes what serves"
-	} else {
-		t.Next = fmt.Sprintf("%s takes over that size and the template goes back to zero", p.Object.PrimaryName())
-	}
-	if p.fightOver() {
-		t.Severity = Warning
-		t.Next = fmt.Sprintf("This was undone %d times and is left as it is from now on: tell%s to ignore spec.replicas of %s",
-			maxReplicaRepairs, orTool(p.Target.Writer), p.spec.TargetRef.Name)
-	}
-	p.move(t)
-}
-
-// fightOver is true when the target's replicas are left to whoever sets them.
-func (p *plan) fightOver() bool {
-	return p.status.Repairs != nil && p.status.Repairs.Replicas >= maxReplicaRepairs
-}
-
-func by(writer string) string {
-	if writer == "" {
-		return ""
-	}
-	return " by " + writer
-}
-
-func orTool(writer string) string {
-	if writer == "" {
-		return " the tool that sets it"
-	}
-	return " " + writer
 }

@@ -26,6 +26,7 @@ func (p *plan) initialize() {
 		p.routeToPrimary()
 	case v1beta1.StepEmptying:
 		p.emptyTarget()
+	default: // the other steps are a rollout's
 	}
 }
 

@@ -66,12 +66,12 @@ func ordinal(n int32) string {
 }
 
 // clip bounds a text and keeps it on one line.
-func clip(s string, n int) string {
+func clip(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= n {
+	if len(s) <= maxMessage {
 		return s
 	}
-	s = s[:n-3]
+	s = s[:maxMessage-3]
 	for !utf8.ValidString(s) {
 		s = s[:len(s)-1]
 	}

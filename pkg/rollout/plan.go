@@ -27,6 +27,7 @@ func (p *plan) dispatch() {
 			return
 		}
 	}
+	p.repair()
 	switch p.status.Phase {
 	case "", v1beta1.PhaseInitializing:
 		p.initialize()
@@ -54,6 +55,7 @@ func (p *plan) run() {
 		p.drain()
 	case v1beta1.StepScalingDown:
 		p.scaleDown()
+	default: // the other steps are an adoption's
 	}
 }
 
@@ -83,6 +85,9 @@ type hold struct {
 func (p *plan) decide() Decision {
 	d := Decision{Questions: p.questions, WakeAt: p.wake}
 	before := &p.Object.Status
+	if p.status.CanaryWeight != before.CanaryWeight {
+		p.status.WeightTransition = p.status.Transition
+	}
 	p.conditions()
 	p.status.ObservedGeneration = p.Object.Generation
 	if !p.moved && sameStatus(before, p.status) {
@@ -102,7 +107,7 @@ func (p *plan) move(t Telling) {
 	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
 		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
 		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity),
-		What: clip(t.What, maxMessage), Why: clip(t.Why, maxMessage), Next: clip(t.Next, maxMessage),
+		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++
 	if n := len(p.status.Journal); n > maxJournal {
@@ -157,7 +162,7 @@ func (p *plan) stall(pr Problem) {
 	}
 	p.waiting = hold{reason: pr.Reason, message: pr.Message, stalled: true}
 	if c := condition(p.Object.Status.Conditions, v1beta1.ConditionStalled); c == nil ||
-		c.Status != metav1.ConditionTrue || c.Reason != pr.Reason || c.Message != clip(pr.Message, maxMessage) {
+		c.Status != metav1.ConditionTrue || c.Reason != pr.Reason || c.Message != clip(pr.Message) {
 		p.move(Telling{Reason: pr.Reason, Moment: Held, Severity: Warning, What: pr.Message})
 	}
 }

@@ -41,7 +41,7 @@ func (p *plan) copy() {
 // restoreFor takes the primary back to the promoted revision while the weights stay.
 func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
-	r.Outcome, r.Reason, r.Message = o, reason, clip(message, maxMessage)
+	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
 	p.enter(v1beta1.StepRestoring, 0)
 	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
 		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %d %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})

@@ -73,12 +73,16 @@ type Apex struct {
 	Exists bool
 	// ToPrimary is true when it selects the primary's pods.
 	ToPrimary bool
+	// Writer is the field manager that last set the selector, where it does not.
+	Writer string
 }
 
 // Route is the router's route as it stands.
 type Route struct {
 	Exists       bool
 	CanaryWeight int32
+	// Stamp is the transition that last wrote the weights.
+	Stamp int64
 	// Confirmed is true when the router itself says that the proxies follow.
 	Confirmed bool
 	// Rejected holds the proxy's words when the present route was refused.

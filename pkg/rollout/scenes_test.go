@@ -95,6 +95,17 @@ var scenes = []scene{
 			s.user(130*time.Second, "the cause is mended", func() { s.reply = healthy })
 			s.setImage(140*time.Second, "6.0.1")
 		}},
+	{name: "foreign writes are repaired and reported", lasts: 2 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.user(20*time.Second, "a GitOps tool resets replicas", func() { s.target.Replicas, s.target.Writer = 2, "argocd-controller" })
+			s.user(25*time.Second, "a GitOps tool resets the selector", func() { s.apex.ToPrimary, s.apex.Writer = false, "argocd-controller" })
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "somebody edits the route", func() { s.route.CanaryWeight = 1 })
+		}},
+	{name: "the template's size is the primary's", lasts: time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.user(20*time.Second, "scale to 5", func() { s.target.Replicas, s.target.Writer = 5, "kubectl" })
+		}},
 	{name: "hook refuses once", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
 		edit: func(c *v1beta1.Canary) {
 			c.Spec.Analysis.Webhooks = []v1beta1.CanaryWebhook{{Type: v1beta1.HookPreRollout, Name: "accept", URL: "http://t"}, {Name: "load", URL: "http://t"}}

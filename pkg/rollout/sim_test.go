@@ -101,8 +101,9 @@ func healthy(s *sim, q Question) (Answer, bool) {
 		return Answer{Traffic: analysis.Traffic{Known: true}}, true
 	case AskHook:
 		return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 1}}, true
+	default:
+		return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 99.8, Requests: 412}}, true
 	}
-	return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 99.8, Requests: 412}}, true
 }
 
 // succeedingAt answers metrics with a success rate.
@@ -217,7 +218,7 @@ func (s *sim) apply(w World) {
 	}
 	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight) {
 		s.checkRaise(w.Route.CanaryWeight)
-		s.route.Exists, s.route.CanaryWeight = true, w.Route.CanaryWeight
+		s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
 		s.line("write", "route %d/%d", 100-w.Route.CanaryWeight, w.Route.CanaryWeight)
 		s.at(time.Second, "", func() {
 			if s.follows {
@@ -332,7 +333,7 @@ func (s *sim) checkRaise(weight int32) {
 			s.t.Errorf("weight raised to %d on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}
-	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready == 0) {
+	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
 		s.t.Errorf("weight lowered to %d with no ready pod on the primary: %+v", weight, s.primary)
 	}
 }

@@ -51,7 +51,7 @@ func Desired(o Observed) World {
 	}
 	serving(o, &w)
 	if r := s.Rollout; r != nil && r.EndedAt == nil {
-		running(o, r, &w)
+		running(r, &w)
 	}
 	return w
 }
@@ -97,7 +97,7 @@ func serving(o Observed, w *World) {
 
 // running is what a rollout adds. The canary's template is only ever changed in StepStarting, which
 // is entered at a weight of 0 that holds.
-func running(o Observed, r *v1beta1.RolloutStatus, w *World) {
+func running(r *v1beta1.RolloutStatus, w *World) {
 	w.Primary.Floor = r.PrimaryReplicas
 	w.Canary.Replicas = &r.CanaryReplicas
 	switch r.Step {
@@ -107,6 +107,7 @@ func running(o Observed, r *v1beta1.RolloutStatus, w *World) {
 		w.Primary.Revision = r.Revision.Name
 	case v1beta1.StepScalingDown:
 		w.Primary.Floor = 0
+	default: // both keep what they run
 	}
 }
 

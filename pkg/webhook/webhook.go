@@ -153,8 +153,7 @@ func unreachable(h v1beta1.CanaryWebhook, err error) error {
 	if u, perr := url.Parse(h.URL); perr == nil {
 		host = u.Host
 	}
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, host, err)

@@ -30,7 +30,7 @@ func Autoscaler(c *v1beta1.Canary, source *autoscalingv2.HorizontalPodAutoscaler
 		}
 	}
 	if floor = min(floor, hpa.Spec.MaxReplicas); floor > ptr.Deref(hpa.Spec.MinReplicas, 1) {
-		hpa.Spec.MinReplicas = ptr.To(floor)
+		hpa.Spec.MinReplicas = new(floor)
 	}
 	return hpa
 }

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/revision"
@@ -90,7 +89,7 @@ func (s Services) service(name, role string) *corev1.Service {
 		svc.Spec.ClusterIP = corev1.ClusterIPNone
 	}
 	if d := s.Canary.Spec.Service.TrafficDistribution; d != "" {
-		svc.Spec.TrafficDistribution = ptr.To(d)
+		svc.Spec.TrafficDistribution = new(d)
 	}
 	return svc
 }
@@ -113,7 +112,7 @@ func (s Services) ports() []corev1.ServicePort {
 		port.TargetPort = *spec.TargetPort
 	}
 	if spec.AppProtocol != "" {
-		port.AppProtocol = ptr.To(spec.AppProtocol)
+		port.AppProtocol = new(spec.AppProtocol)
 	}
 	ports := []corev1.ServicePort{port}
 	if spec.PortDiscovery {

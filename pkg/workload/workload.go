@@ -4,6 +4,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,9 +40,7 @@ func (l SelectorLabel) Of(role string) string { return l.Value + "-" + role }
 // Selector is the whole selector of a role's pods: the target's, with one label rewritten.
 func (l SelectorLabel) Selector(target *appsv1.Deployment, role string) map[string]string {
 	out := map[string]string{}
-	for k, v := range target.Spec.Selector.MatchLabels {
-		out[k] = v
-	}
+	maps.Copy(out, target.Spec.Selector.MatchLabels)
 	out[l.Key] = l.Of(role)
 	return out
 }
