@@ -28,7 +28,7 @@ func fails(t *testing.T, p metrics.Provider, query string, kind error) error {
 func checkError(t *testing.T, err, kind error) {
 	t.Helper()
 	for _, k := range []error{metrics.ErrNoData, metrics.ErrBadQuery, metrics.ErrUnavailable} {
-		if errors.Is(err, k) != (k == kind) {
+		if errors.Is(err, k) != errors.Is(kind, k) {
 			t.Fatalf("got error %v, want one that wraps %q and nothing else", err, kind)
 		}
 	}

@@ -46,13 +46,13 @@ func noData(t *testing.T, h Harness) {
 		"minus infinity is no data": func(t *testing.T) string { return h.Number(t, math.Inf(-1)) },
 	}
 	for name, query := range queries {
-		t.Run(name, func(t *testing.T) { fails(t, h.Provider, query(t), metrics.ErrNoData) })
+		t.Run(name, func(t *testing.T) { _ = fails(t, h.Provider, query(t), metrics.ErrNoData) })
 	}
 }
 
 func badQuery(t *testing.T, h Harness) {
 	t.Run("a query that is not understood is bad", func(t *testing.T) {
-		fails(t, h.Provider, h.Malformed, metrics.ErrBadQuery)
+		_ = fails(t, h.Provider, h.Malformed, metrics.ErrBadQuery)
 	})
 	if h.Several == nil {
 		return
@@ -67,10 +67,10 @@ func badQuery(t *testing.T, h Harness) {
 
 func unavailable(t *testing.T, h Harness) {
 	t.Run("a backend that cannot be reached is unavailable", func(t *testing.T) {
-		fails(t, h.Down, h.Nothing, metrics.ErrUnavailable)
+		_ = fails(t, h.Down, h.Nothing, metrics.ErrUnavailable)
 	})
 	t.Run("a long query in many lines makes one short line", func(t *testing.T) {
-		fails(t, h.Down, strings.Repeat(h.Nothing+"\n\t", 200), metrics.ErrUnavailable)
+		_ = fails(t, h.Down, strings.Repeat(h.Nothing+"\n\t", 200), metrics.ErrUnavailable)
 	})
 	t.Run("a question that was called off is unavailable and not no data", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -111,15 +111,13 @@ func untrusted(err error) string {
 
 // innermost leaves out the layers that name URLs and socket addresses.
 func innermost(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		if op.Op == "remote error" { // crypto/tls's name for an alert of the other side
 			return "it refused the TLS connection: " + op.Err.Error()
 		}
 		return op.Err.Error()
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err.Error()
 	}
 	return err.Error()

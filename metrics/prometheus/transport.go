@@ -3,6 +3,7 @@ package prometheus
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -56,9 +57,7 @@ type courier struct {
 
 func (c *courier) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context()) // a RoundTripper may not change the caller's
-	for name, values := range c.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.header)
 	if host := c.header.Get("Host"); host != "" {
 		req.Host = host
 	}

@@ -51,14 +51,14 @@ func newBot(cfg notifier.Config, out *caller) (*bot, error) {
 func (b *bot) Notify(ctx context.Context, m notifier.Message, receipt string) (string, error) {
 	m = bounded(m)
 	if m.Kind == notifier.Notice {
-		_, err := b.once(ctx, "notice", m, b.channel, slack.MsgOptionText(headline(m), false))
+		err := b.once(ctx, "notice", m, b.channel, slack.MsgOptionText(headline(m), false))
 		return receipt, explain(err, b.channel)
 	}
 	at, err := b.card(ctx, m, receipt)
 	if err != nil {
 		return receipt, explain(err, b.channel)
 	}
-	_, err = b.once(ctx, "line/"+at.ts, m, at.channel, lineOptions(m, at)...)
+	err = b.once(ctx, "line/"+at.ts, m, at.channel, lineOptions(m, at)...)
 	return at.receipt(), explain(err, b.channel)
 }
 
@@ -95,16 +95,16 @@ func lineOptions(m notifier.Message, at place) []slack.MsgOption {
 }
 
 // once posts unless it has posted the same part of the same message before.
-func (b *bot) once(ctx context.Context, part string, m notifier.Message, channel string, options ...slack.MsgOption) (place, error) {
+func (b *bot) once(ctx context.Context, part string, m notifier.Message, channel string, options ...slack.MsgOption) error {
 	key := memoryKey(part, m)
-	if at, ok := b.sent.get(key); ok {
-		return at, nil
+	if _, ok := b.sent.get(key); ok {
+		return nil
 	}
 	at, err := b.post(ctx, channel, options...)
 	if err == nil {
 		b.sent.put(key, at)
 	}
-	return at, err
+	return err
 }
 
 // unparsed keeps Slack from making mentions and links of what looks like them. chat.update would do so

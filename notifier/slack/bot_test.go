@@ -100,7 +100,7 @@ func TestRepetitionCompletesWhatWasDeliveredInPart(t *testing.T) {
 	for sentence, answers := range map[string]func(*workspace) []http.HandlerFunc{
 		"nothing arrived":            func(*workspace) []http.HandlerFunc { return []http.HandlerFunc{status(502, "")} },
 		"the thread's line did not":  func(w *workspace) []http.HandlerFunc { return []http.HandlerFunc{pass(w), status(502, "")} },
-		"all arrived, said it twice": func(w *workspace) []http.HandlerFunc { return nil },
+		"all arrived, said it twice": func(*workspace) []http.HandlerFunc { return nil },
 	} {
 		for kept, keep := range map[string]bool{", receipt kept": true, ", receipt lost": false} {
 			t.Run(sentence+kept, func(t *testing.T) {

@@ -94,8 +94,7 @@ func unreadable(err error) error {
 
 // codeOf is the code of a refusal by Slack, or "".
 func codeOf(err error) string {
-	var refusal slack.SlackErrorResponse
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		return refusal.Err
 	}
 	return ""
@@ -138,12 +137,10 @@ func (e *unreachableError) Unwrap() error { return e.err }
 // withoutAddresses removes the layers that quote the URL, which may be a secret, and the local port,
 // which differs each time and would make every repetition a new text.
 func withoutAddresses(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		err = request.Err
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s: %w", op.Op, op.Err)
 	}
 	return err
