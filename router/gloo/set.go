@@ -1,0 +1,27 @@
+package gloo
+
+import (
+	"context"
+
+	"github.com/serin-dev/serin/router"
+)
+
+// Set writes the weights on every route of ours, also where they are 0.
+func (r *Router) Set(ctx context.Context, t router.Target, w router.Weights, s router.Stamp) error {
+	if err := w.Validate(); err != nil {
+		return err
+	}
+	tb, err := r.table(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := tb.writable(s); err != nil {
+		return err
+	}
+	if !tb.exists() || !tb.hasOurs() {
+		return router.NotSeen("a route to the Upstreams of " + t.Canary.String() + " in RouteTable " + tb.key())
+	}
+	tb.share(w)
+	tb.stamp(s)
+	return r.save(ctx, tb)
+}

@@ -1,0 +1,177 @@
+package gloo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gloo/api"
+)
+
+// Get reads the route and what Gloo says of all that it takes part in. A table of the user's that is
+// not adopted yet, or that another tool has turned away from the two sides, is no route.
+func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error) {
+	tb, err := r.table(ctx, t)
+	if err != nil || !tb.exists() {
+		return router.State{}, err
+	}
+	if problem := tb.taken(); problem != nil {
+		return router.State{Problems: []router.Problem{*problem}}, nil
+	}
+	st := router.State{Verdict: router.NotKnown, Stamp: stampOf(tb.live), LastWriter: lastWriter(tb.live)}
+	if !tb.hasOurs() {
+		return st, nil
+	}
+	st.Exists, st.Weights = true, tb.weights()
+	f := findings{names: tb.names, State: st}
+	f.table(tb)
+	if err := r.judgeParents(ctx, tb, &f); err != nil {
+		return router.State{}, err
+	}
+	if err := r.judgeUpstreams(ctx, &f); err != nil {
+		return router.State{}, err
+	}
+	return f.State, nil
+}
+
+// findings collects what is wrong with a route.
+type findings struct {
+	names
+	router.State
+}
+
+// table adds Gloo's words on the table itself, and shares that go to neither side.
+func (f *findings) table(tb *table) {
+	for _, v := range verdicts(tb.live) {
+		f.judge(tb.live, v)
+	}
+	for _, r := range tb.ours() {
+		for _, e := range r.entries() {
+			if _, ok := f.entrySide(e); !ok && weightOf(e) > 0 {
+				f.warn("ForeignDestination", fmt.Sprintf("a route of RouteTable %s also sends to a destination that is not this canary's, "+
+					"so the two sides get less than their weights say. Remove it from the route's destinations", tb.key()))
+			}
+		}
+	}
+}
+
+// judge weighs one verdict of Gloo's. Accepted is no confirmation: it may be on the weights before.
+//
+// A proxy's verdict sums up every route of every team, and a VirtualService's warnings those of every
+// table below it. Such a one is ours only where it names something of ours; a proxy's rejection that
+// does not is said, since it may keep a new weight from Envoy, and nothing waits for it.
+func (f *findings) judge(u *unstructured.Unstructured, v verdict) {
+	switch {
+	case v.proxy == "" && v.state == rejected:
+		f.reject(fmt.Sprintf("Gloo rejects %s: %s", title(u), v.reason))
+	case v.proxy == "" && v.state == warned && (u.GetKind() == api.RouteTable.Kind || f.concerns(v.reason)):
+		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(u), v.reason))
+	case v.state == rejected && f.concerns(v.reason):
+		f.reject(fmt.Sprintf("Gloo rejects routes of proxy %s: %s", v.proxy, v.reason))
+	case v.state == rejected:
+		f.warn("ProxyRejected", fmt.Sprintf("Gloo rejects routes of proxy %s, though none that it names is this canary's: %s", v.proxy, v.reason))
+	case v.state == warned && f.concerns(v.reason):
+		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about proxy %s: %s", v.proxy, v.reason))
+	}
+}
+
+// concerns reports whether Gloo's words name the table or an Upstream of this target.
+func (f *findings) concerns(reason string) bool {
+	return strings.Contains(reason, f.prefix(primary)) || strings.Contains(reason, f.prefix(canary)) ||
+		containsWord(reason, f.Canary.Namespace+"."+f.Apex) || strings.Contains(reason, "rt:"+f.Canary.Namespace+"_"+f.Apex+"_route")
+}
+
+// containsWord finds a name that is not part of a longer one.
+func containsWord(text, name string) bool {
+	for rest := text; ; {
+		i := strings.Index(rest, name)
+		if i < 0 {
+			return false
+		}
+		before, after := rest[:i], rest[i+len(name):]
+		if !endsInName(before) && !startsWithName(after) {
+			return true
+		}
+		rest = after
+	}
+}
+
+func endsInName(s string) bool     { return s != "" && isNamePart(s[len(s)-1]) }
+func startsWithName(s string) bool { return s != "" && isNamePart(s[0]) }
+func isNamePart(c byte) bool       { return c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
+
+func (f *findings) reject(message string) {
+	if f.Verdict != router.Rejected {
+		f.Verdict, f.Message = router.Rejected, message
+	}
+}
+
+func (f *findings) warn(reason, message string) {
+	f.add(router.Problem{Reason: reason, Message: message, Warning: true})
+}
+
+// add keeps each problem once: Gloo repeats itself for every proxy and parent.
+func (f *findings) add(p router.Problem) {
+	if !slices.Contains(f.Problems, p) {
+		f.Problems = append(f.Problems, p)
+	}
+}
+
+// judgeUpstreams adds Gloo's words on the two sides and on what they follow.
+func (r *Router) judgeUpstreams(ctx context.Context, f *findings) error {
+	for _, s := range sides {
+		up := api.New(api.Upstream)
+		switch err := r.client.Get(ctx, f.upstreamKey(s), up); {
+		case apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return fmt.Errorf("read Upstream %s: %w", f.upstreamKey(s), err)
+		}
+		for _, v := range verdicts(up) {
+			f.judgeUpstream(up, v)
+		}
+	}
+	source, err := r.source(ctx, f.names)
+	if err == nil && source.missing {
+		p := source.problem("the settings copied from it before stay")
+		f.warn(p.Reason, p.Message)
+	}
+	return err
+}
+
+func (f *findings) judgeUpstream(up *unstructured.Unstructured, v verdict) {
+	if problem, ok := rejection(up, v); ok {
+		f.add(problem)
+	}
+	if v.proxy == "" && v.state == warned {
+		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(up), v.reason))
+	}
+}
+
+// rejection is the problem of an Upstream that Gloo rejects: Envoy has no such cluster.
+func rejection(up *unstructured.Unstructured, v verdict) (router.Problem, bool) {
+	return router.Problem{
+		Reason:  "UpstreamRejected",
+		Message: fmt.Sprintf("Gloo rejects %s, so no request can go to it: %s", title(up), v.reason),
+	}, v.proxy == "" && v.state == rejected
+}
+
+// lastWriter is the field manager that last wrote the routes; "" where a cache drops that bookkeeping.
+func lastWriter(u *unstructured.Unstructured) string {
+	var last metav1.ManagedFieldsEntry
+	for _, m := range u.GetManagedFields() {
+		if m.FieldsV1 == nil || m.Time == nil || !strings.Contains(m.FieldsV1.GetRawString(), `"f:routes"`) {
+			continue
+		}
+		if last.Time == nil || !m.Time.Before(last.Time) {
+			last = m
+		}
+	}
+	return last.Manager
+}

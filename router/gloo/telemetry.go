@@ -1,0 +1,30 @@
+package gloo
+
+import (
+	"fmt"
+
+	"github.com/serin-dev/serin/router"
+)
+
+// Telemetry names Envoy's cluster statistics. Names are matched whole, never by a pattern that
+// another namespace's canary could fit, and come from the apex: the target's name may differ.
+//
+// The success rate counts from zero where there is nothing but errors: a series for good answers
+// does not exist before the first one.
+func (r *Router) Telemetry(t router.Target) router.Telemetry {
+	n := names{t}
+	selector := func(series string, s side, more string) string {
+		return fmt.Sprintf(`%s{envoy_cluster_name=~"%s|%s"%s}`, series, n.cluster(s), n.gatewayCluster(s), more)
+	}
+	const answers, times = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"
+	return router.Telemetry{
+		SuccessRate: fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
+			selector(answers, canary, `,envoy_response_code!~"5.*"`), selector(answers, canary, "")),
+		Latency: fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))",
+			selector(times, canary, "")),
+		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary, ""),
+		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary, ""),
+		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary, ""),
+		CanaryActive:    selector("envoy_cluster_upstream_rq_active", canary, ""),
+	}
+}

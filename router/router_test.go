@@ -1,0 +1,74 @@
+package router_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/router"
+)
+
+func TestRegistry(t *testing.T) {
+	var r router.Registry
+	build := func(client.Client) (router.Router, error) { return nil, nil }
+	for _, name := range []string{"gloo", "contour"} {
+		if err := r.Add(name, build); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Add("gloo", build); err == nil {
+		t.Error("a second router of the same name is taken")
+	}
+	if f, err := r.Get("gloo"); err != nil || f == nil {
+		t.Errorf("Get: %v", err)
+	}
+	_, err := r.Get("istio")
+	var nr *router.NotReady
+	want := `provider "istio" is not built into this operator; it has: contour, gloo. Set spec.provider to one of them`
+	if !errors.As(err, &nr) || nr.Problem.Message != want {
+		t.Errorf("an unknown name gives %v, want %s", err, want)
+	}
+}
+
+func TestUntracked(t *testing.T) {
+	got := router.Untracked(map[string]string{
+		"app.kubernetes.io/instance":               "x",
+		"app.kubernetes.io/managed-by":             "Helm",
+		"app.kubernetes.io/name":                   "podinfo",
+		"argocd.argoproj.io/tracking-id":           "x",
+		"kustomize.toolkit.fluxcd.io/name":         "x",
+		"helm.toolkit.fluxcd.io/name":              "x",
+		"meta.helm.sh/release-name":                "x",
+		"helm.sh/chart":                            "x",
+		"helm.sh.example.com/chart":                "kept",
+		"app.kubernetes.io/instance-of-some-thing": "kept",
+	})
+	want := map[string]string{
+		"app.kubernetes.io/name":                   "podinfo",
+		"helm.sh.example.com/chart":                "kept",
+		"app.kubernetes.io/instance-of-some-thing": "kept",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWeights(t *testing.T) {
+	if got := router.Split(20).String(); got != "80/20" {
+		t.Errorf("Split(20) is %s", got)
+	}
+	for w, valid := range map[router.Weights]bool{
+		router.Split(0):              true,
+		router.Split(100):            true,
+		{}:                           false,
+		{Primary: 60, Canary: 60}:    false,
+		{Primary: 120, Canary: -20}:  false,
+		{Primary: -100, Canary: 200}: false,
+	} {
+		if err := w.Validate(); (err == nil) != valid {
+			t.Errorf("%s: %v", w, err)
+		}
+	}
+}
