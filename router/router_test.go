@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/router"
@@ -29,29 +28,6 @@ func TestRegistry(t *testing.T) {
 	want := `provider "istio" is not built into this operator; it has: contour, gloo. Set spec.provider to one of them`
 	if !errors.As(err, &nr) || nr.Problem.Message != want {
 		t.Errorf("an unknown name gives %v, want %s", err, want)
-	}
-}
-
-func TestUntracked(t *testing.T) {
-	got := router.Untracked(map[string]string{
-		"app.kubernetes.io/instance":               "x",
-		"app.kubernetes.io/managed-by":             "Helm",
-		"app.kubernetes.io/name":                   "podinfo",
-		"argocd.argoproj.io/tracking-id":           "x",
-		"kustomize.toolkit.fluxcd.io/name":         "x",
-		"helm.toolkit.fluxcd.io/name":              "x",
-		"meta.helm.sh/release-name":                "x",
-		"helm.sh/chart":                            "x",
-		"helm.sh.example.com/chart":                "kept",
-		"app.kubernetes.io/instance-of-some-thing": "kept",
-	})
-	want := map[string]string{
-		"app.kubernetes.io/name":                   "podinfo",
-		"helm.sh.example.com/chart":                "kept",
-		"app.kubernetes.io/instance-of-some-thing": "kept",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -150,11 +150,7 @@ func (s Services) metadata(role string) *v1beta1.CustomMetadata {
 }
 
 func merge(svc *corev1.Service, meta *v1beta1.CustomMetadata) {
-	for k, v := range meta.Labels {
-		if !isMark(k) {
-			svc.Labels[k] = v
-		}
-	}
+	maps.Copy(svc.Labels, withoutMarks(meta.Labels))
 	maps.Copy(svc.Annotations, meta.Annotations)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
 )
@@ -74,7 +75,7 @@ func (r *Router) createTable(ctx context.Context, tb *table, s router.Stamp) err
 		Namespace:   tb.Canary.Namespace,
 		Name:        tb.Apex,
 		Labels:      tb.labels(),
-		Annotations: router.Untracked(tb.Metadata.Annotations),
+		Annotations: v1beta1.Untracked(tb.Metadata.Annotations),
 	}, &api.RouteTableSpec{Routes: []api.Route{tb.newRoute()}})
 	if err != nil {
 		return fmt.Errorf("make RouteTable %s: %w", tb.key(), err)

@@ -119,12 +119,12 @@ func (tb *table) weights() router.Weights {
 // to a Canary goes: with it the route would be collected while it serves.
 func (tb *table) claim() {
 	setLabels(tb.wanted, tb.labels())
-	setAnnotations(tb.wanted, router.Untracked(tb.Metadata.Annotations))
+	setAnnotations(tb.wanted, v1beta1.Untracked(tb.Metadata.Annotations))
 	dropCanaryOwners(tb.wanted)
 }
 
 func (tb *table) labels() map[string]string {
-	labels := router.Untracked(tb.Metadata.Labels)
+	labels := v1beta1.Untracked(tb.Metadata.Labels)
 	labels[v1beta1.CanaryLabel] = tb.Canary.Name
 	return labels
 }

@@ -1,11 +1,11 @@
-package router
+package v1beta1
 
 import "strings"
 
-// tracking are the keys by which GitOps tools and Helm recognise what they manage. A copy of one on
-// an object of ours makes them prune it.
+// tracking are the labels and annotations by which GitOps tools and Helm recognise what is theirs.
+// A copy that carried one would be pruned or fought over. A trailing slash stands for all below it.
 var tracking = []string{
-	"app.kubernetes.io/instance",
+	"app.kubernetes.io/instance", // on pods it is the application's own; on an object Argo CD claims it by this
 	"app.kubernetes.io/managed-by",
 	"argocd.argoproj.io/",
 	"kustomize.toolkit.fluxcd.io/",
@@ -14,7 +14,7 @@ var tracking = []string{
 	"helm.sh/",
 }
 
-// Untracked returns the labels or annotations without those by which other tools track objects.
+// Untracked returns an object's labels or annotations without the marks of other tools. It is never nil.
 func Untracked(m map[string]string) map[string]string {
 	kept := make(map[string]string, len(m))
 	for k, v := range m {
