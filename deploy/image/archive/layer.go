@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// No password is in it: gosec takes the name for one.
-	passwd = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n"
+	passwd = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n" //nolint:gosec // no password is in it
 	group  = "root:x:0:\nnonroot:x:65532:\n"
 )
 

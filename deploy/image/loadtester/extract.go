@@ -64,7 +64,7 @@ func absolute(hdr *tar.Header) string {
 	if path.IsAbs(hdr.Linkname) {
 		return hdr.Linkname
 	}
-	return path.Join("/", path.Dir(hdr.Name), hdr.Linkname)
+	return path.Join("/", path.Dir(hdr.Name), hdr.Linkname) //nolint:gosec // joined to the root, it cannot leave it
 }
 
 // merged gives the relative path of a file once /bin, /lib… are links into /usr.

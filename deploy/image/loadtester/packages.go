@@ -103,7 +103,7 @@ func download(ctx context.Context, dir, arch string) ([]string, error) {
 }
 
 func apt(ctx context.Context, args []string) error {
-	out, err := exec.CommandContext(ctx, "apt-get", args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "apt-get", args...).CombinedOutput() //nolint:gosec // the arguments are this file's
 	if errors.Is(err, exec.ErrNotFound) {
 		return errors.New("apt-get is not there: build on Debian, or use the Dockerfile")
 	}
@@ -115,7 +115,7 @@ func apt(ctx context.Context, args []string) error {
 
 func unpack(ctx context.Context, deb, root string) error {
 	var msg bytes.Buffer
-	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", deb)
+	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", deb) //nolint:gosec // a package that apt has fetched
 	cmd.Stderr = &msg
 	out, err := cmd.StdoutPipe()
 	if err != nil {

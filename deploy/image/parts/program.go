@@ -29,7 +29,7 @@ func (p Program) Build(ctx context.Context, arch, out string) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", p.Package, err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", //nolint:gosec // the caller names what is built
 		"-ldflags", "-s -w -buildid= -X main.version="+p.Version, "-o", out, p.Package)
 	cmd.Dir = p.Dir
 	cmd.Env = slices.Concat(os.Environ(), []string{
