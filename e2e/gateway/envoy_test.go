@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -121,9 +122,7 @@ func (r *rollout) ask(path string, header http.Header) (string, *http.Response, 
 	if err != nil {
 		return "", nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return "", nil, err

@@ -45,7 +45,7 @@ func main() {
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		slog.Error("gateway control plane ends", "error", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:gocritic // exitAfterDefer: nothing is left to undo
 	}
 }
 
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
-	settings := translate.Settings{Namespace: *namespace, Address: *address, Port: uint32(*port)} //nolint:gosec // a port
+	settings := translate.Settings{Namespace: *namespace, Address: *address, Port: uint32(*port)}
 	plane, err := newPlane(ctx, cfg, settings)
 	if err != nil {
 		return err

@@ -63,12 +63,12 @@ func (p *proxy) tunnel(rw http.ResponseWriter) {
 		return
 	}
 	rw.WriteHeader(http.StatusOK)
-	client, _, err := rw.(http.Hijacker).Hijack()
+	client, read, err := rw.(http.Hijacker).Hijack() // the client may have said something already
 	if err != nil {
 		_ = server.Close()
 		return
 	}
-	go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+	go func() { _, _ = io.Copy(server, read); _ = server.Close() }()
 	_, _ = io.Copy(client, server)
 	_ = client.Close()
 }

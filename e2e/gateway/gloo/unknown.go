@@ -41,13 +41,13 @@ func walkUnknown(path string, raw any, t reflect.Type, found *[]string) {
 				*found = append(*found, join(path, key))
 			}
 		}
+	default: // a value has nothing below it
 	}
 }
 
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name != "" && name != "-" {
 			fields[name] = f.Type

@@ -29,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := build(ctx, *out, *tag, *arch); err != nil {
-		log.Fatalf("image %s: %v", *tag, err)
+		log.Fatalf("image %s: %v", *tag, err) //nolint:gocritic // exitAfterDefer: nothing is left to undo
 	}
 }
 
@@ -38,7 +38,7 @@ func build(ctx context.Context, out, tag, arch string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "gateway")
 	if err := compile(ctx, binary, arch); err != nil {
 		return err

@@ -50,7 +50,7 @@ func newClusters(w World) *clusters {
 			if port.Protocol != corev1.ProtocolTCP && port.Protocol != "" {
 				continue
 			}
-			number := uint32(port.Port) //nolint:gosec // a port is never negative
+			number := uint32(port.Port)
 			ref := gloo.ServiceUpstream(gloo.Ref{Name: svc.Name, Namespace: svc.Namespace}, number)
 			c.known[ref] = true
 			c.discovered(newCluster(ref), backends.of(gloo.KubeUpstream{

@@ -83,7 +83,7 @@ func (b *backends) of(k gloo.KubeUpstream) []address {
 func slicePort(s *discoveryv1.EndpointSlice, name string) (uint32, bool) {
 	for _, p := range s.Ports {
 		if p.Port != nil && (p.Name == nil && name == "" || p.Name != nil && *p.Name == name) {
-			return uint32(*p.Port), true //nolint:gosec // a port is never negative
+			return uint32(*p.Port), true
 		}
 	}
 	return 0, false
