@@ -119,8 +119,8 @@ type CanarySpec struct {
 	// +optional
 	SkipAnalysis bool `json:"skipAnalysis,omitempty"`
 
-	// RevertOnDeletion is accepted for compatibility. Deleting a Canary always hands the traffic back
-	// to the workload and takes nothing away that serves.
+	// RevertOnDeletion is accepted for compatibility and has no effect yet, which the condition
+	// `Warning` says. Deleting a Canary takes nothing away that serves: the primary goes on serving.
 	// +optional
 	RevertOnDeletion *bool `json:"revertOnDeletion,omitempty"`
 

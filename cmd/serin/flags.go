@@ -94,7 +94,7 @@ func from(env func(string) (string, bool), key string) string {
 
 func split(s string) []string {
 	var out []string
-	for _, part := range strings.Split(s, ",") {
+	for part := range strings.SplitSeq(s, ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}

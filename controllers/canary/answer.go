@@ -91,7 +91,7 @@ func (r *Reconciler) callHook(ctx context.Context, in inquiry) analysis.Measurem
 
 // countShare counts the requests of each side since the weight can be in force.
 func (r *Reconciler) countShare(ctx context.Context, in inquiry) analysis.Counts {
-	s, err := r.sampler(ctx, in)
+	s, err := r.sampler(in)
 	if err != nil {
 		return analysis.Counts{Message: err.Error()}
 	}
@@ -113,7 +113,7 @@ func (r *Reconciler) countShare(ctx context.Context, in inquiry) analysis.Counts
 
 // countTraffic counts what still reaches the canary.
 func (r *Reconciler) countTraffic(ctx context.Context, in inquiry) analysis.Traffic {
-	s, err := r.sampler(ctx, in)
+	s, err := r.sampler(in)
 	if err != nil {
 		return analysis.Traffic{Message: err.Error()}
 	}
@@ -158,7 +158,7 @@ func increase(all []metrics.Series, t time.Time) (int64, bool) {
 }
 
 // sampler is the Prometheus of the canary, by which requests are counted.
-func (r *Reconciler) sampler(ctx context.Context, in inquiry) (metrics.Sampler, error) {
+func (r *Reconciler) sampler(in inquiry) (metrics.Sampler, error) {
 	if in.telemetry.CanaryRequests == "" {
 		return nil, errors.New("the router has no request counters")
 	}

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -65,10 +66,8 @@ func (a *asker) ask(v *view, questions []rollout.Question) {
 func (a *asker) answers(c *v1beta1.Canary) map[string]rollout.Answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	out := make(map[string]rollout.Answer, len(a.found[client.ObjectKeyFromObject(c)]))
-	for k, v := range a.found[client.ObjectKeyFromObject(c)] {
-		out[k] = v
-	}
+	out := map[string]rollout.Answer{}
+	maps.Copy(out, a.found[client.ObjectKeyFromObject(c)])
 	return out
 }
 

@@ -203,9 +203,16 @@ func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) err
 	if w.Route == nil || v.router == nil {
 		return nil
 	}
-	stamp := router.Stamp(v.canary.Status.Transition)
-	err := v.router.Ensure(ctx, v.routed, stamp)
-	if want := router.Split(w.Route.CanaryWeight); err == nil && v.state.Exists && v.state.Weights != want {
+	s := &v.canary.Status
+	err := v.router.Ensure(ctx, v.routed, router.Stamp(s.Transition))
+	// The stamp is that of the commit that set the weight. It is raised even where the weight stands
+	// already: an operator that committed an earlier one and was held up must meet it.
+	stamp := router.Stamp(s.WeightTransition)
+	if stamp == 0 {
+		stamp = router.Stamp(s.Transition)
+	}
+	want := router.Split(w.Route.CanaryWeight)
+	if err == nil && v.state.Exists && (v.state.Weights != want || v.state.Stamp < router.Stamp(s.WeightTransition)) {
 		err = v.router.Set(ctx, v.routed, want, stamp)
 	}
 	changed, err := r.refused.note(v.routed.Canary, err)

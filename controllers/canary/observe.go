@@ -113,7 +113,7 @@ func (r *Reconciler) writer(ctx context.Context, live client.Object, field strin
 	}
 	last := metav1.ManagedFieldsEntry{}
 	for _, m := range live.GetManagedFields() {
-		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.Raw, []byte(field)) {
+		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(field)) {
 			continue
 		}
 		if last.Time == nil || m.Time != nil && !m.Time.Before(last.Time) {
@@ -220,8 +220,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		v.router = rt
 		v.state, err = rt.Get(ctx, v.routed)
 	}
-	var missing *router.NotReady
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*router.NotReady](err); ok {
 		v.problem(missing.Problem.Reason, "%s", missing.Problem.Message)
 		return nil
 	}

@@ -84,7 +84,7 @@ func (w *world) observed(op *operator) {
 		families, err := op.registry.Gather()
 		must(w.t, err)
 		for _, f := range families {
-			if f.GetName() == "serin_canary_phase" {
+			if f.GetName() == "serin_canary_weight" {
 				return true
 			}
 		}

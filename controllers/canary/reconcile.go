@@ -7,7 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -67,7 +67,16 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	if d.Next == nil {
 		r.asker.ask(v, d.Questions)
 	}
-	return until(r.Now(), d.WakeAt, w.WakeAt), nil
+	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v)), nil
+}
+
+// lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
+// server does not know cannot be watched.
+func (r *Reconciler) lookAgain(v *view) time.Time {
+	if v.router != nil {
+		return time.Time{}
+	}
+	return r.Now().Add(30 * time.Second)
 }
 
 // commit is the point of decision: one status write with optimistic lock.
@@ -89,7 +98,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 		return
 	}
 	if d.Next == nil {
-		if c.Status.Phase != v1beta1.PhaseInitialized && c.Status.Phase != v1beta1.PhaseSucceeded && c.Status.Phase != v1beta1.PhaseFailed {
+		if !resting(c) {
 			return
 		}
 		d.Next = c.Status.DeepCopy()
@@ -97,6 +106,16 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 	d.Next.Told = told
 	if d.Next.Rollout != nil && c.Status.Rollout != nil && d.Next.Rollout.Number == c.Status.Rollout.Number {
 		d.Next.Receipts = receipts
+	}
+}
+
+// resting is true while nothing comes next by itself, so that no later commit will note the delivery.
+func resting(c *v1beta1.Canary) bool {
+	switch c.Status.Phase {
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed:
+		return true
+	default:
+		return c.Spec.Suspend || meta.IsStatusConditionTrue(c.Status.Conditions, v1beta1.ConditionStalled)
 	}
 }
 
@@ -120,5 +139,3 @@ func until(now time.Time, moments ...time.Time) time.Duration {
 	}
 	return d
 }
-
-var deploymentKind = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}

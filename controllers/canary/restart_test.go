@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/notifier"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -156,4 +157,38 @@ func TestMessagesWaitForASinkThatIsDown(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("messages (-journal +delivered):\n%s", diff)
 	}
+}
+
+// TestARestartOfAStalledCanaryTellsNothingAgain: it may be stalled for weeks.
+func TestARestartOfAStalledCanaryTellsNothingAgain(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.service(), w.canary())
+	op := w.operate()
+	w.eventually("it is told", w.toldAll)
+	told := len(w.sink.Deliveries())
+	op.stop()
+	again := w.operate()
+	w.observed(again)
+	if writes := again.requests.writes(); len(writes) > 0 || len(w.sink.Deliveries()) != told {
+		t.Errorf("a restart wrote %v and told %d messages again", writes, len(w.sink.Deliveries())-told)
+	}
+}
+
+// TestASinkThatAsksToBeLeftAloneIs, and gets everything afterwards.
+func TestASinkThatAsksToBeLeftAloneIs(t *testing.T) {
+	w, _ := adopted(t)
+	w.eventually("the adoption is told", w.toldAll)
+	before := len(w.sink.Deliveries())
+	begin := time.Now()
+	w.sink.Fail(&notifier.RetryAfter{After: 5 * time.Second, Err: errors.New("too many messages")})
+	w.setImage("podinfo:6.0.1")
+	w.eventually("the events do not wait for it", func() bool { return w.isTold("WeightShifted") })
+	if n := len(w.sink.Deliveries()); n != before {
+		t.Errorf("told %d messages meanwhile", n-before)
+	}
+	w.eventually("the next message comes", func() bool { return len(w.sink.Deliveries()) > before })
+	if waited := time.Since(begin); waited < 5*time.Second {
+		t.Errorf("told again after %s", waited)
+	}
+	w.ends(1)
 }

@@ -175,8 +175,9 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&appsv1.Deployment{}, byLabel).
 		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Service{}, r.mapTo(indexService, func(o client.Object) string { return apexOf(o) })).
+		Watches(&corev1.Service{}, r.mapTo(indexService, apexOf)).
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
+		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
 		Watches(&appsv1.ControllerRevision{}, byLabel).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, func(o client.Object) string {
 			return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
@@ -194,6 +195,13 @@ var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
 	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
 }}
+
+// appeared passes what is new to the cache, and no change of it.
+var appeared = predicate.Funcs{
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
 
 // targetOf names a canary's target among those of its namespace.
 func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
@@ -218,7 +226,7 @@ func (r *Reconciler) mapTo(index string, key func(client.Object) string) handler
 }
 
 // allIn wakes the canaries that have not finished what they began: a template may be what they miss.
-func (r *Reconciler) allIn(ctx context.Context, o client.Object) []reconcile.Request {
+func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.find(ctx, "")
 }
 

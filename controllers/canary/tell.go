@@ -44,6 +44,8 @@ type box struct {
 	// done counts, by sink, the entries of the first untold transition that it has: a sink that
 	// works is not told twice because another does not.
 	done map[string]mark
+	// quietUntil is when a sink that asked to be left alone may be told again.
+	quietUntil time.Time
 }
 
 // mark is the last entry that a sink has.
@@ -71,7 +73,7 @@ func (t *teller) tell(c *v1beta1.Canary) {
 	name := client.ObjectKeyFromObject(c)
 	t.mu.Lock()
 	b := t.boxes[name]
-	if b == nil {
+	if b == nil || b.canary.UID != c.UID { // a recreated canary begins anew
 		b = &box{done: map[string]mark{}, receipts: maps.Clone(c.Status.Receipts)}
 		t.boxes[name] = b
 	}
@@ -88,7 +90,7 @@ func (t *teller) delivered(c *v1beta1.Canary) (int64, map[string]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[client.ObjectKeyFromObject(c)]
-	if b == nil {
+	if b == nil || b.canary.UID != c.UID {
 		return 0, nil
 	}
 	return b.told, maps.Clone(b.receipts)
@@ -111,8 +113,15 @@ func (t *teller) next(ctx context.Context) bool {
 	defer t.queue.Done(name)
 	t.mu.Lock()
 	b := t.boxes[name]
+	quiet := b != nil && time.Now().Before(b.quietUntil)
 	t.mu.Unlock()
 	if b == nil {
+		return true
+	}
+	if quiet { // its end wakes the queue for the rest
+		if err := t.events(ctx, b, t.newest(b)); err != nil {
+			t.queue.AddRateLimited(name)
+		}
 		return true
 	}
 	err := t.deliver(ctx, b)
@@ -122,8 +131,10 @@ func (t *teller) next(ctx context.Context) bool {
 		return true
 	}
 	ctrl.Log.WithName("tell").Info("could not tell everybody; it will be tried again", "canary", name, "error", err.Error())
-	var later *notifier.RetryAfter
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*notifier.RetryAfter](err); ok {
+		t.mu.Lock()
+		b.quietUntil = time.Now().Add(later.After)
+		t.mu.Unlock()
 		t.queue.AddAfter(name, later.After)
 	} else {
 		t.queue.AddRateLimited(name)
@@ -134,11 +145,9 @@ func (t *teller) next(ctx context.Context) bool {
 // deliver brings every sink up to the journal's end, events first. The first error is returned
 // after all sinks had their chance.
 func (t *teller) deliver(ctx context.Context, b *box) error {
-	t.mu.Lock()
-	c := b.canary
-	t.mu.Unlock()
+	c := t.newest(b)
 	t.newRollout(b, c)
-	first := t.bring(b, c, "events", func(e v1beta1.JournalEntry) error { return t.event(ctx, c, e) })
+	first := t.events(ctx, b, c)
 	for name, sink := range t.sinks {
 		err := t.bring(b, c, name, func(e v1beta1.JournalEntry) error { return t.notify(ctx, b, c, name, sink, e) })
 		if err != nil && first == nil {
@@ -151,6 +160,16 @@ func (t *teller) deliver(ctx context.Context, b *box) error {
 		t.mu.Unlock()
 	}
 	return first
+}
+
+func (t *teller) newest(b *box) *v1beta1.Canary {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return b.canary
+}
+
+func (t *teller) events(ctx context.Context, b *box, c *v1beta1.Canary) error {
+	return t.bring(b, c, "events", func(e v1beta1.JournalEntry) error { return t.event(ctx, c, e) })
 }
 
 // newRollout lets go of the receipts of the rollout before.

@@ -2,18 +2,23 @@ package canary_test
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -24,7 +29,15 @@ import (
 	routes "github.com/serin-dev/serin/router/fake"
 )
 
-func TestMain(m *testing.M) { apitest.Main(m) }
+// TestMain runs many tests at once: most of each is waiting for intervals to pass.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	ctrl.SetLogger(logr.Discard())
+	apitest.Main(m)
+}
 
 // patient bounds every wait for something that must come; a machine that also compiles is slow.
 const patient = 90 * time.Second
@@ -140,11 +153,11 @@ func (w *world) edit(change func(*v1beta1.Canary)) {
 	alter(w, "podinfo", &v1beta1.Canary{}, change)
 }
 
+// scale does what kubectl scale does.
 func (w *world) scale(name string, replicas int32) {
 	w.t.Helper()
-	d := w.deploymentNamed(name)
-	s := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
-	must(w.t, w.c.SubResource("scale").Update(w.ctx, d, client.WithSubResourceBody(s)))
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	must(w.t, w.c.SubResource("scale").Patch(w.ctx, w.deploymentNamed(name), patch, client.WithSubResourceBody(&autoscalingv1.Scale{})))
 }
 
 // eventually polls until something holds, and shows the canary when it never does.

@@ -205,8 +205,11 @@ func decode(cr *appsv1.ControllerRevision) (map[string]any, error) {
 	var data struct {
 		Template map[string]any `json:"template"`
 	}
-	if err := utiljson.Unmarshal(cr.Data.Raw, &data); err != nil || data.Template == nil {
-		return nil, fmt.Errorf("snapshot %s/%s holds no template: %w", cr.Namespace, cr.Name, err)
+	if err := utiljson.Unmarshal(cr.Data.Raw, &data); err != nil {
+		return nil, fmt.Errorf("decode snapshot %s/%s: %w", cr.Namespace, cr.Name, err)
+	}
+	if data.Template == nil {
+		return nil, fmt.Errorf("snapshot %s/%s holds no template", cr.Namespace, cr.Name)
 	}
 	return data.Template, nil
 }

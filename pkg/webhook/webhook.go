@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -55,8 +56,11 @@ type Caller struct {
 func New(trusted []string, tokenFile string) *Caller {
 	lax := http.DefaultTransport.(*http.Transport).Clone()
 	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // webhooks[].disableTLS asks for it by name
+	// A redirect is an answer and not followed: the body would be lost, and the token could leave.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Caller{TrustedPrefixes: trusted, TokenFile: tokenFile,
-		strict: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}, lax: &http.Client{Transport: lax}}
+		strict: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: stay},
+		lax:    &http.Client{Transport: lax, CheckRedirect: stay}}
 }
 
 // Call posts the payload and retries as the hook asks for. key is the same whenever the same call
@@ -136,16 +140,19 @@ func (c *Caller) authorize(req *http.Request) error {
 	return nil
 }
 
-// trusted compares scheme and host whole: a prefix of a host name is another host.
+// trusted compares scheme, host and each part of the path whole: a prefix of a name is another name.
 func (c *Caller) trusted(u *url.URL) bool {
 	for _, prefix := range c.TrustedPrefixes {
 		t, err := url.Parse(prefix)
-		if err == nil && t.Scheme == u.Scheme && t.Host == u.Host && strings.HasPrefix(u.Path, t.Path) {
+		if err == nil && t.Scheme == u.Scheme && t.Host == u.Host && strings.HasPrefix(folder(u.Path), folder(t.Path)) {
 			return true
 		}
 	}
 	return false
 }
+
+// folder is a path without detours, with a slash at its end.
+func folder(p string) string { return strings.TrimSuffix(path.Clean("/"+p), "/") + "/" }
 
 // unreachable words an error without the URL's query and credentials.
 func unreachable(h v1beta1.CanaryWebhook, err error) error {

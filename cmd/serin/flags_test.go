@@ -1,0 +1,92 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// environment looks variables up in a map.
+func environment(vars map[string]string) func(string) (string, bool) {
+	return func(key string) (string, bool) { v, ok := vars[key]; return v, ok }
+}
+
+// TestDefaultsWork: in the cluster, where POD_NAMESPACE is set, no flag is needed.
+func TestDefaultsWork(t *testing.T) {
+	got, err := parse(nil, environment(map[string]string{"POD_NAMESPACE": "serin-system", "SLACK_URL": "https://hooks.slack.com/x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := options{
+		provider: "gloo", metricsServer: "http://prometheus:9090", slackURL: "https://hooks.slack.com/x", slackUser: "serin",
+		leaderElect: true, leaderNamespace: "serin-system", metricsAddress: ":8080", healthAddress: ":8081",
+		logLevel: "info", logFormat: "json", selectorLabels: []string{"app", "name", "app.kubernetes.io/name"},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+}
+
+func TestLists(t *testing.T) {
+	got, err := parse([]string{"--leader-elect=false", "--selector-labels= app ,,name", "--trusted-loadtesters=http://a,http://b"}, environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"app", "name"}, got.selectorLabels); diff != "" {
+		t.Errorf("selector labels (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"http://a", "http://b"}, got.trustedLoadtesters); diff != "" {
+		t.Errorf("load testers (-want +got):\n%s", diff)
+	}
+}
+
+// TestWrongFlagsAreExplained: which flag, what was given, what is wanted.
+func TestWrongFlagsAreExplained(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		args string
+		want string
+	}{
+		"a level that is none":        {"--log-level=loud", `--log-level "loud": want debug, info, warn or error`},
+		"a format that is none":       {"--log-format=xml", `--log-format "xml": want json or text`},
+		"no selector label":           {"--selector-labels=,", "--selector-labels is empty: name at least one label"},
+		"an argument":                 {"run", `unexpected argument "run"; serin -h lists the flags`},
+		"an election without a place": {"--leader-elect=true", "--leader-election-namespace is empty and POD_NAMESPACE is not set"},
+		"a token that is not there":   {"--loadtester-token-file=/nowhere/token", "--loadtester-token-file: stat /nowhere/token"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			args := strings.Fields(test.args)
+			if test.args != "--leader-elect=true" {
+				args = append([]string{"--leader-elect=false"}, args...)
+			}
+			_, err := parse(args, environment(nil))
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestNotifiers(t *testing.T) {
+	none, err := options{}.notifiers()
+	if err != nil || len(none) != 0 {
+		t.Errorf("without Slack: %v %v", none, err)
+	}
+	one, err := options{slackURL: "https://hooks.slack.com/services/T/B/x"}.notifiers()
+	if err != nil || one["slack"] == nil {
+		t.Errorf("with Slack: %v %v", one, err)
+	}
+	if _, err := (options{slackURL: "::"}).notifiers(); err == nil || !strings.HasPrefix(err.Error(), "set up Slack: ") {
+		t.Errorf("with an address that is none: %v", err)
+	}
+}
+
+// TestNoNameIsRegisteredTwice: must would stop the binary.
+func TestNoNameIsRegisteredTwice(t *testing.T) {
+	if diff := cmp.Diff([]string{"gloo"}, routers().Names()); diff != "" {
+		t.Errorf("routers (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"prometheus"}, metricProviders().Types()); diff != "" {
+		t.Errorf("metric providers (-want +got):\n%s", diff)
+	}
+}

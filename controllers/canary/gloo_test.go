@@ -1,0 +1,143 @@
+package canary_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/router/gloo/api"
+)
+
+const glooCRDs = "../../router/gloo/testdata/crds"
+
+func byGloo(c *v1beta1.Canary) { c.Spec.Provider = "gloo" }
+
+// onGloo is an adopted podinfo whose VirtualService delegates to its RouteTable.
+func onGloo(t *testing.T) (*world, *operator) {
+	t.Helper()
+	w := newWorld(t, glooCRDs)
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.virtualService(), w.canary(byGloo))
+	op := w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	return w, op
+}
+
+func (w *world) virtualService() *unstructured.Unstructured {
+	vs := api.New(api.VirtualService)
+	vs.SetNamespace(w.ns)
+	vs.SetName("podinfo")
+	vs.Object["spec"] = map[string]any{"virtualHost": map[string]any{
+		"domains": []any{"podinfo." + w.ns},
+		"routes": []any{map[string]any{
+			"matchers":       []any{map[string]any{"prefix": "/"}},
+			"delegateAction": map[string]any{"ref": map[string]any{"name": "podinfo", "namespace": w.ns}},
+		}},
+	}}
+	return vs
+}
+
+// weights of the RouteTable's destinations.
+func (w *world) weights() []int64 {
+	table := api.New(api.RouteTable)
+	w.read("podinfo", table)
+	routes, _, _ := unstructured.NestedSlice(table.Object, "spec", "routes")
+	var all []int64
+	for _, r := range routes {
+		destinations, _, _ := unstructured.NestedSlice(r.(map[string]any), "routeAction", "multi", "destinations")
+		for _, d := range destinations {
+			weight, _, _ := unstructured.NestedInt64(d.(map[string]any), "weight")
+			all = append(all, weight)
+		}
+	}
+	return all
+}
+
+func (w *world) wantWeights(want ...int64) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, w.weights()); diff != "" {
+		w.t.Errorf("weights in the RouteTable (-want +got):\n%s", diff)
+	}
+}
+
+func TestPromotionThroughARouteTable(t *testing.T) {
+	w, op := onGloo(t)
+	w.wantWeights(100, 0)
+	w.setImage("podinfo:6.0.1")
+	w.takesWeight(50)
+	w.eventually("the RouteTable follows", func() bool { return cmp.Equal([]int64{50, 50}, w.weights()) })
+	if c := w.ends(1); c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("ended as %s\n%s", c.Status.Phase, w.story())
+	}
+	w.wantWeights(100, 0)
+	w.atRest("podinfo:6.0.1")
+	for _, line := range op.requests.all() {
+		if strings.HasPrefix(line, "GET /apis/gateway.solo.io/") && strings.HasSuffix(line, "/podinfo") {
+			t.Errorf("a live read of a route: %s", line)
+		}
+	}
+}
+
+func TestIdleIsFreeOnGloo(t *testing.T) {
+	w, op := onGloo(t)
+	w.eventually("it is at rest", func() bool { return w.toldAll() && op.requests.quietFor(stillness) })
+	asked := len(op.requests.all())
+	w.stays("it is at rest", 5*stillness, func() bool { return len(op.requests.all()) == asked })
+	op.stop()
+	again := w.operate()
+	w.observed(again)
+	if writes := again.requests.writes(); len(writes) > 0 {
+		t.Errorf("a restart wrote %v", writes)
+	}
+}
+
+func TestAMissingDelegationIsExplainedAndMendsItself(t *testing.T) {
+	w := newWorld(t, glooCRDs)
+	w.operate()
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary(byGloo))
+	w.explains(v1beta1.ConditionStalled, "NotDelegated", []string{
+		"no VirtualService that Serin can see delegates to RouteTable <ns>/podinfo", "delegateAction.ref {name: podinfo, namespace: <ns>}"})
+	w.create(w.virtualService())
+	w.eventually("it goes on", func() bool { return w.stalledBy() == "" && w.get().Status.Phase == v1beta1.PhaseInitialized })
+	if n := w.reasons()["NotDelegated"]; n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+func TestARejectedRouteTableHoldsTheRunInGloosWords(t *testing.T) {
+	w, _ := onGloo(t)
+	w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "2s" })
+	w.setImage("podinfo:6.0.1")
+	w.takesWeight(50)
+	w.report("Rejected", "no such upstream")
+	w.explains(v1beta1.ConditionStalled, "RouteRejected", []string{"no such upstream", "RouteTable " + "<ns>/podinfo"})
+	w.report("Accepted", "")
+	w.eventually("it goes on", func() bool { return w.stalledBy() == "" })
+	if c := w.ends(1); c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("ended as %s\n%s", c.Status.Phase, w.story())
+	}
+}
+
+// report writes a verdict as Gloo does: into status, with a write of the whole object.
+func (w *world) report(state, reason string) {
+	w.t.Helper()
+	w.eventually("the verdict is written", func() bool {
+		table := api.New(api.RouteTable)
+		w.read("podinfo", table)
+		table.Object["status"] = map[string]any{"statuses": map[string]any{"gloo-system": map[string]any{"state": state, "reason": reason}}}
+		return w.c.Update(w.ctx, table, client.FieldOwner("gloo")) == nil
+	})
+}
+
+// stalledBy is the reason of the condition Stalled; empty when it is not true.
+func (w *world) stalledBy() string {
+	for _, c := range w.get().Status.Conditions {
+		if c.Type == v1beta1.ConditionStalled && c.Status == "True" {
+			return c.Reason
+		}
+	}
+	return ""
+}
