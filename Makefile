@@ -62,7 +62,7 @@ fmt: ## Format all Go files
 lint: $(GOLANGCI) ## golangci-lint with the import rules (built on first use)
 	@for module in $(MODULES); do \
 	  echo "lint $$module"; \
-	  (cd $$module && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); \
+	  (cd $$module && $(GOLANGCI) run --allow-serial-runners --config $(CURDIR)/.golangci.yml ./...); \
 	done
 
 # The version is in the name: another version is another file, and the old one stays for other branches.

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	newToken   = "put the bot token (xoxb-…) of an installed Slack app under the key token into the Secret that secretRef names"
-	newWebhook = "the incoming webhook is gone or switched off: create one and put its URL under the key address into the Secret that secretRef names" //nolint:gosec // words about a secret
+	newToken   = "put the bot token (xoxb-…) of an installed Slack app under the key token into the Secret that secretRef names" //nolint:gosec // words about a secret
+	newWebhook = "the incoming webhook is gone or switched off: create one and put its URL under the key address into the Secret that secretRef names"
 	findable   = "set spec.channel of the AlertProvider to the name or ID of a channel, and if that is a private one invite the app there: /invite @app"
 	unarchive  = "unarchive the channel or set spec.channel of the AlertProvider to another"
 	allowed    = "an administrator has restricted who posts there: allow the app, or set spec.channel of the AlertProvider to another channel"

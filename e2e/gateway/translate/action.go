@@ -55,7 +55,7 @@ func (g *routing) weighted(destinations []gloo.WeightedDestination, out *routev3
 	}
 	out.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: clusters}
 	if total == 0 {
-		return errors.New("Incorrect configuration for Weighted Destination for route - " + //nolint:staticcheck // Gloo's own words
+		return errors.New("Incorrect configuration for Weighted Destination for route - " + // Gloo's own words
 			"Weighted Destinations require a total weight that is greater than or equal to 1")
 	}
 	return nil
