@@ -106,7 +106,8 @@ func (r *Reconciler) countShare(ctx context.Context, in inquiry) analysis.Counts
 	p, okP := increase(primary, in.Since)
 	c, okC := increase(canary, in.Since)
 	if !okP || !okC {
-		return analysis.Counts{Message: "fewer than two samples of the request counters since the weight was set"}
+		return analysis.Counts{Soon: len(primary) > 0 && len(canary) > 0,
+			Message: "fewer than two samples of the request counters since the weight was set"}
 	}
 	return analysis.Counts{Primary: p, Canary: c, Known: true}
 }

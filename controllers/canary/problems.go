@@ -80,7 +80,7 @@ func (r *Reconciler) seeHooks(v *view) {
 func (r *Reconciler) seeIgnored(v *view) {
 	s := v.canary.Spec.Service
 	ignored := set(map[string]bool{
-		"timeout": s.Timeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
+		"timeout": s.Timeout != "", "backendTimeout": s.BackendTimeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
 		"hosts": len(s.Hosts) > 0, "delegation": s.Delegation, "trafficPolicy": s.TrafficPolicy != nil,
 		"match": len(s.Match) > 0, "rewrite": s.Rewrite != nil, "retries": s.Retries != nil,
 		"headers": s.Headers != nil, "mirror": len(s.Mirror) > 0, "corsPolicy": s.CorsPolicy != nil,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,7 +60,8 @@ func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1
 		return nil, "", fmt.Errorf("%w: metric %s is neither built in nor has a query or a templateRef", metrics.ErrBadQuery, m.Name)
 	}
 	query, err = metrics.Render(query, vars)
-	return provider, query, err
+	// A query written where the target itself is analysed names the primary as {{ target }}-primary.
+	return provider, strings.ReplaceAll(query, c.CanaryName()+"-"+v1beta1.RolePrimary, c.PrimaryName()), err
 }
 
 func builtinQuery(name string, in inquiry) string {

@@ -45,7 +45,7 @@ func measureRun(ctx context.Context, w *world, s *server) error {
 }
 
 // measureIdle watches the fleet at rest.
-func measureIdle(ctx context.Context, w *world, s *server, op *operator) error {
+func measureIdle(ctx context.Context, _ *world, s *server, op *operator) error {
 	if err := pause(ctx, settled); err != nil {
 		return err
 	}

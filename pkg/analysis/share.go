@@ -10,6 +10,8 @@ import (
 type Counts struct {
 	Primary, Canary int64
 	Known           bool
+	// Soon is true where the counters exist and only too few samples of them have been taken yet.
+	Soon bool
 	// Message says why nothing could be counted.
 	Message string
 }
@@ -31,7 +33,9 @@ type Share struct {
 	Force    Force
 	Percent  float64
 	Requests int64
-	Message  string
+	// Soon is true for a share that is not verified yet and will be known with the next samples.
+	Soon    bool
+	Message string
 }
 
 const (
@@ -53,7 +57,7 @@ func JudgeShare(weight int32, c Counts) Share {
 		if msg == "" {
 			msg = "no requests were counted"
 		}
-		return Share{Force: Unverified, Message: "weight not verified: " + msg}
+		return Share{Force: Unverified, Soon: c.Soon, Message: "weight not verified: " + msg}
 	}
 	want := float64(weight) / 100
 	seen := float64(c.Canary) / float64(n)

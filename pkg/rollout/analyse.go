@@ -34,8 +34,27 @@ func (p *plan) analyse() {
 	if !hooksIn || !checksIn || !shareIn {
 		return
 	}
+	if p.blindAgain(share) {
+		p.wakeAt(r.NextCheckAt.Add(time.Duration(p.turn()+1) * recheck))
+		return
+	}
 	p.judge(append(hooks, checks...), share)
 }
+
+// blindLimit is how long a check waits for the samples that tell whether its weight is in force.
+const blindLimit = 15 * time.Second
+
+// blindAgain is true where a weight would pass without anybody having seen that the proxies follow,
+// although they count, and the one before it passed so already or this one was seen not to be taken:
+// with a gateway that stands still, one step is taken on trust and no more.
+func (p *plan) blindAgain(share analysis.Share) bool {
+	r := p.status.Rollout
+	doubtful := p.status.SeenWeight == unverified || r.Held == "WeightNotTaken"
+	return share.Soon && doubtful && !p.Route.Confirmed && p.Now.Sub(r.NextCheckAt.Time) < blindLimit
+}
+
+// unverified is what SeenWeight shows where the requests could not be counted.
+const unverified = "unverified"
 
 // routeHeld is true while the route cannot carry the weight; the interval begins anew after it.
 func (p *plan) routeHeld() bool {
@@ -72,7 +91,7 @@ func (p *plan) judge(checks []analysis.Check, share analysis.Share) {
 	case len(failed) > 0:
 		p.again(func(next string) { p.count(true, "check", messages(failed), next) })
 	case share.Force == analysis.Contradicted && !p.Route.Confirmed:
-		p.notTaken(share)
+		p.holdWeight(share)
 	case len(down) > 0:
 		p.holdCheck("ProviderUnavailable", messages(down))
 	case len(open) > 0:
@@ -164,9 +183,9 @@ func (p *plan) holdCheck(reason, message string) {
 // turn counts how often the questions of the present check have been put.
 func (p *plan) turn() int64 { return int64(p.Now.Sub(p.status.Rollout.NextCheckAt.Time) / recheck) }
 
-// notTaken holds a weight that the proxies do not follow. The step was not taken, so nothing is
+// holdWeight holds a weight that the proxies do not follow. The step was not taken, so nothing is
 // counted and both the interval and the count of requests begin anew.
-func (p *plan) notTaken(share analysis.Share) {
+func (p *plan) holdWeight(share analysis.Share) {
 	p.holdCheck("WeightNotTaken", "the gateway does not follow: "+share.Message)
 	if r := p.status.Rollout; r.Outcome == "" {
 		now := micro(p.Now)
@@ -186,7 +205,7 @@ func (p *plan) record(checks []analysis.Check, share analysis.Share) {
 			Samples: c.Requests, Message: clip(c.Message), At: metav1.NewTime(p.Now.Truncate(time.Second)),
 		})
 	}
-	p.status.SeenWeight = "unverified"
+	p.status.SeenWeight = unverified
 	if share.Force != analysis.Unverified {
 		p.status.SeenWeight = fmt.Sprintf("%.1f", share.Percent)
 	}

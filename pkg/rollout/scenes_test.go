@@ -68,6 +68,21 @@ var scenes = []scene{
 			s.user(42*time.Second, "the gateway's control plane goes away", func() { s.follows = false })
 			s.user(82*time.Second, "the gateway's control plane is back", func() { s.follows = true; s.inProxy = s.route.CanaryWeight })
 		}},
+	{name: "gateway stands still and is sampled rarely", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.StepWeight, c.Spec.Analysis.StepWeights = 0, []int32{10, 20, 30, 40}
+		},
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(38*time.Second, "the gateway's control plane goes away", func() { s.follows = false })
+			s.user(100*time.Second, "the gateway's control plane is back", func() { s.follows = true; s.inProxy = s.route.CanaryWeight })
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskShare && q.Window < 12*time.Second {
+					return Answer{Counts: analysis.Counts{Soon: true, Message: "one sample so far"}}, true
+				}
+				return healthy(s, q)
+			}
+		}},
 	{name: "primary does not take the revision", lasts: 20 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		play: func(s *sim) {
 			s.setImage(30*time.Second, "6.0.1")
