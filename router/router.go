@@ -113,7 +113,8 @@ type Telemetry struct {
 // is not there, and otherwise what the API server said.
 type Router interface {
 	// Ensure creates what is missing at 100/0 and repairs what is ours. The weights of an existing
-	// route, and whatever else users put on it, stay as they are.
+	// route, and whatever else users put on it, stay as they are. At adoption the apex Service turns
+	// only after it: a route to the apex can fail for seconds while that Service's selector changes.
 	Ensure(ctx context.Context, t Target, s Stamp) error
 	// Get reads the route from the cache. A route that does not exist is no error.
 	Get(ctx context.Context, t Target) (State, error)
@@ -123,7 +124,8 @@ type Router interface {
 	Set(ctx context.Context, t Target, w Weights, s Stamp) error
 	// Release leaves the route with one destination, the apex Service, so that the proxies go on
 	// serving without Serin, and then removes what only Serin needed. It returns nil once both are
-	// done, and a *NotReady with RetryAfter while the proxies may still use what it removes.
+	// done, and a *NotReady with RetryAfter while the proxies may still use what it removes. By then
+	// the apex Service selects what is to serve, and has for SettleTime, for the same reason.
 	Release(ctx context.Context, t Target) error
 	// Telemetry names the proxy's series for the target.
 	Telemetry(t Target) Telemetry

@@ -53,8 +53,11 @@ type Step string
 const (
 	// StepCloning (Initializing): the primary is made from the target and becomes ready.
 	StepCloning Step = "CloningPrimary"
-	// StepRouting (Initializing): the apex Service and the route turn to the primary.
+	// StepRouting (Initializing): the route turns to the primary.
 	StepRouting Step = "RoutingToPrimary"
+	// StepTurning (Initializing): the apex Service turns to it, once the proxies have followed the
+	// route: one that still leads to the Service would meet its endpoints in mid-change.
+	StepTurning Step = "TurningService"
 	// StepEmptying (Initializing): the target goes to zero and is a template from then on.
 	StepEmptying Step = "EmptyingTarget"
 	// StepStarting (Progressing): the canary's pods start and pre-rollout hooks are asked, at weight 0.

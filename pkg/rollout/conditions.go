@@ -70,7 +70,9 @@ func (p *plan) explainAdoption() string {
 	case v1beta1.StepCloning:
 		return fmt.Sprintf("%s is becoming ready, until %s", p.Object.PrimaryName(), clock(in.Until.Time))
 	case v1beta1.StepRouting:
-		return fmt.Sprintf("Service %s and its route turn to the primary", p.Object.ApexName())
+		return "the route turns to the primary"
+	case v1beta1.StepTurning:
+		return fmt.Sprintf("Service %s turns to the primary once the proxies have followed the route", p.Object.ApexName())
 	default:
 		return fmt.Sprintf("%s goes to zero pods once the traffic has settled on the primary", p.spec.TargetRef.Name)
 	}

@@ -24,6 +24,8 @@ func (p *plan) initialize() {
 		p.clonePrimary()
 	case v1beta1.StepRouting:
 		p.routeToPrimary()
+	case v1beta1.StepTurning:
+		p.turnService()
 	case v1beta1.StepEmptying:
 		p.emptyTarget()
 	default: // the other steps are a rollout's
@@ -118,7 +120,18 @@ func (p *plan) routeToPrimary() {
 		p.stall(*p.Route.Problem)
 		return
 	}
-	if !p.Apex.ToPrimary || !p.routeHolds(0) {
+	if !p.routeHolds(0) {
+		return
+	}
+	p.initStep(v1beta1.StepTurning, p.Object.ProgressDeadline(), p.status.Initialization.Replicas)
+	p.move(Telling{Reason: "RouteOnPrimary", Moment: Notice, Severity: Info,
+		What: fmt.Sprintf("the route sends all traffic to %s", p.Object.PrimaryName()),
+		Next: fmt.Sprintf("Service %s follows in %s", p.Object.ApexName(), SettleTime)})
+}
+
+func (p *plan) turnService() {
+	if !p.Apex.ToPrimary {
+		p.wakeAt(p.status.Initialization.Since.Add(SettleTime))
 		return
 	}
 	p.initStep(v1beta1.StepEmptying, p.Object.ProgressDeadline(), p.status.Initialization.Replicas)

@@ -67,14 +67,12 @@ func initializing(o Observed, w World) World {
 	if in.Step == v1beta1.StepCloning {
 		return w
 	}
-	w.ApexToPrimary = true
 	w.Route = &RouteWish{}
-	if in.Step == v1beta1.StepEmptying {
-		settled := in.Since.Add(SettleTime)
-		w.EmptyTarget = !o.Now.Before(settled)
-		if !w.EmptyTarget {
-			w.WakeAt = settled
-		}
+	settled := !o.Now.Before(in.Since.Add(SettleTime))
+	w.ApexToPrimary = in.Step == v1beta1.StepEmptying || in.Step == v1beta1.StepTurning && settled
+	w.EmptyTarget = in.Step == v1beta1.StepEmptying && settled
+	if in.Step != v1beta1.StepRouting && !settled {
+		w.WakeAt = in.Since.Add(SettleTime)
 	}
 	return w
 }

@@ -15,14 +15,10 @@ import (
 	"github.com/serin-dev/serin/router/gloo/api"
 )
 
-// judgeParents reports a table that no VirtualService leads to, and what Gloo says of those that do:
-// a VirtualService that is rejected takes all its routes with it.
-func (r *Router) judgeParents(ctx context.Context, tb *table, f *findings) error {
-	parents, err := r.virtualServices(ctx, tb.live)
-	if err != nil {
-		return err
-	}
-	if len(parents) == 0 {
+// delegation adds that no VirtualService leads to the table, and what Gloo says of those that do: one
+// that is rejected takes all its routes with it.
+func (f *findings) delegation(tb *table) {
+	if len(f.parents) == 0 {
 		f.add(router.Problem{
 			Reason: "NotDelegated",
 			Message: fmt.Sprintf("no VirtualService that Serin can see delegates to RouteTable %s, so no request reaches it: add a route with "+
@@ -30,12 +26,11 @@ func (r *Router) judgeParents(ctx context.Context, tb *table, f *findings) error
 				tb.key(), tb.Apex, tb.Canary.Namespace),
 		})
 	}
-	for _, vs := range parents {
+	for _, vs := range f.parents {
 		for _, v := range verdicts(vs) {
 			f.judge(vs, v)
 		}
 	}
-	return nil
 }
 
 // virtualServices that lead to a table: those that delegate to it, or where there is none, those that

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -80,6 +81,7 @@ func TestDelegation(t *testing.T) {
 }
 
 func TestWatches(t *testing.T) {
+	long := strings.Repeat("long-", 20) + "name"
 	newCanary := func(namespace, name, apex, upstreamNamespace string) *v1beta1.Canary {
 		c := &v1beta1.Canary{}
 		c.Namespace, c.Name = namespace, name
@@ -97,6 +99,7 @@ func TestWatches(t *testing.T) {
 		newCanary("apps", "podinfo", "", "gloo-system"),
 		newCanary("apps", "backend", "api", ""),
 		newCanary("other", "podinfo", "", ""),
+		newCanary("apps", long, "long", "x"),
 	} {
 		must(t, w.raw.Create(t.Context(), c))
 	}
@@ -106,6 +109,10 @@ func TestWatches(t *testing.T) {
 	}{
 		"a table of ours": {
 			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: shop, labels: {serin.dev/canary: shop}}", []string{"apps/shop"},
+		},
+		"a table of a canary with a long name": {
+			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: y, labels: {serin.dev/canary: " + revision.LabelValue(long) + "}}",
+			[]string{"apps/" + revision.LabelValue(long), "apps/" + long},
 		},
 		"a table that is not adopted yet": {
 			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: api}", []string{"apps/backend"},

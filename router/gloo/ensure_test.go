@@ -286,7 +286,7 @@ func TestTrafficWaitsForNewUpstreams(t *testing.T) {
 
 	w.report(t, w.readUpstream(t, primary), map[string]any{"state": "Accepted"})
 	w.report(t, w.readUpstream(t, canary), map[string]any{"state": "Rejected", "reason": "no secret"})
-	waits("UpstreamRejected")
+	waits("UpstreamBroken")
 
 	w.report(t, w.readUpstream(t, canary), map[string]any{"state": "Accepted"})
 	must(t, w.Ensure(t.Context(), w.target, 1))

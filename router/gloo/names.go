@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -35,6 +36,9 @@ func (n names) upstream(s side) string {
 func (n names) upstreamKey(s side) client.ObjectKey {
 	return client.ObjectKey{Namespace: n.Canary.Namespace, Name: n.upstream(s)}
 }
+
+// owner is the value of v1beta1.CanaryLabel on what is this target's.
+func (n names) owner() string { return revision.LabelValue(n.Canary.Name) }
 
 func (n names) service(s side) string {
 	if s == canary {

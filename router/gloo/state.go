@@ -29,11 +29,14 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 		return st, nil
 	}
 	st.Exists, st.Weights = true, tb.weights()
-	f := findings{names: tb.names, State: st}
-	f.table(tb)
-	if err := r.judgeParents(ctx, tb, &f); err != nil {
+	parents, err := r.virtualServices(ctx, tb.live)
+	if err != nil {
 		return router.State{}, err
 	}
+	f := findings{names: tb.names, parents: parents, State: st}
+	f.shares(tb)
+	f.table(tb)
+	f.delegation(tb)
 	if err := r.judgeUpstreams(ctx, &f); err != nil {
 		return router.State{}, err
 	}
@@ -43,29 +46,46 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 // findings collects what is wrong with a route.
 type findings struct {
 	names
+	parents []*unstructured.Unstructured // the VirtualServices that lead to the table
 	router.State
 }
 
-// table adds Gloo's words on the table itself, and shares that go to neither side.
-func (f *findings) table(tb *table) {
-	for _, v := range verdicts(tb.live) {
-		f.judge(tb.live, v)
-	}
+// shares adds what no proxy can do as asked.
+func (f *findings) shares(tb *table) {
 	for _, r := range tb.ours() {
+		var total int32
 		for _, e := range r.entries() {
+			total += weightOf(e)
 			if _, ok := f.entrySide(e); !ok && weightOf(e) > 0 {
 				f.warn("ForeignDestination", fmt.Sprintf("a route of RouteTable %s also sends to a destination that is not this canary's, "+
 					"so the two sides get less than their weights say. Remove it from the route's destinations", tb.key()))
 			}
 		}
+		if total == 0 {
+			f.reject(fmt.Sprintf("all weights of a route of RouteTable %s are 0, which Envoy refuses: it goes on with those before", tb.key()))
+		}
+	}
+}
+
+// table adds Gloo's words on the table itself. A route whose matchers do not fit those of the route
+// that delegates to it is left out, with no more than a warning.
+func (f *findings) table(tb *table) {
+	for _, v := range verdicts(tb.live) {
+		if v.warnsOf("invalid route") && len(tb.routes()) == len(tb.ours()) {
+			f.add(router.Problem{Reason: "RouteLeftOut", Message: fmt.Sprintf("Gloo leaves the route of RouteTable %s out, so no request reaches it: %s. "+
+				"Make its matchers fit, or remove them and set inheritablePathMatchers", tb.key(), v.reason)})
+			continue
+		}
+		f.judge(tb.live, v)
 	}
 }
 
 // judge weighs one verdict of Gloo's. Accepted is no confirmation: it may be on the weights before.
 //
 // A proxy's verdict sums up every route of every team, and a VirtualService's warnings those of every
-// table below it. Such a one is ours only where it names something of ours; a proxy's rejection that
-// does not is said, since it may keep a new weight from Envoy, and nothing waits for it.
+// table below it. Such a one is ours only where it names something of ours. Of a proxy's rejection
+// that does not, nobody can tell: Envoy takes the routes of a proxy together or not at all, but Gloo
+// also takes some bad ones out. It is said, and the observed share of requests has the last word.
 func (f *findings) judge(u *unstructured.Unstructured, v verdict) {
 	switch {
 	case v.proxy == "" && v.state == rejected:
@@ -74,17 +94,23 @@ func (f *findings) judge(u *unstructured.Unstructured, v verdict) {
 		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(u), v.reason))
 	case v.state == rejected && f.concerns(v.reason):
 		f.reject(fmt.Sprintf("Gloo rejects routes of proxy %s: %s", v.proxy, v.reason))
-	case v.state == rejected:
-		f.warn("ProxyRejected", fmt.Sprintf("Gloo rejects routes of proxy %s, though none that it names is this canary's: %s", v.proxy, v.reason))
-	case v.state == warned && f.concerns(v.reason):
+	case v.state == rejected && v.proxy != "":
+		f.warn("ProxyRejected", fmt.Sprintf("Gloo rejects routes of proxy %s that are not this canary's, and Envoy may refuse all until they are mended, "+
+			"new weights too: %s", v.proxy, v.reason))
+	case v.state == warned && v.proxy != "" && f.concerns(v.reason):
 		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about proxy %s: %s", v.proxy, v.reason))
 	}
 }
 
-// concerns reports whether Gloo's words name the table or an Upstream of this target.
+// concerns reports whether Gloo's words name the table, an Upstream of this target, or a route of a
+// VirtualService above: that is what Gloo calls the routes of the tables below it.
 func (f *findings) concerns(reason string) bool {
-	return strings.Contains(reason, f.prefix(primary)) || strings.Contains(reason, f.prefix(canary)) ||
-		containsWord(reason, f.Canary.Namespace+"."+f.Apex) || strings.Contains(reason, "rt:"+f.Canary.Namespace+"_"+f.Apex+"_route")
+	ours := []string{f.prefix(primary), f.prefix(canary), "rt:" + f.Canary.Namespace + "_" + f.Apex + "_route"}
+	for _, vs := range f.parents {
+		ours = append(ours, vs.GetNamespace()+"_"+vs.GetName()+"-route-")
+	}
+	return containsWord(reason, f.Canary.Namespace+"."+f.Apex) ||
+		slices.ContainsFunc(ours, func(name string) bool { return strings.Contains(reason, name) })
 }
 
 // containsWord finds a name that is not part of a longer one.
@@ -146,20 +172,21 @@ func (r *Router) judgeUpstreams(ctx context.Context, f *findings) error {
 }
 
 func (f *findings) judgeUpstream(up *unstructured.Unstructured, v verdict) {
-	if problem, ok := rejection(up, v); ok {
+	switch problem, broken := brokenBy(up, v); {
+	case broken:
 		f.add(problem)
-	}
-	if v.proxy == "" && v.state == warned {
+	case v.proxy == "" && v.state == warned:
 		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(up), v.reason))
 	}
 }
 
-// rejection is the problem of an Upstream that Gloo rejects: Envoy has no such cluster.
-func rejection(up *unstructured.Unstructured, v verdict) (router.Problem, bool) {
+// brokenBy is the problem of an Upstream that no request can go to. Of a missing TLS secret Gloo only
+// warns, and Envoy answers 503 all the same.
+func brokenBy(up *unstructured.Unstructured, v verdict) (router.Problem, bool) {
 	return router.Problem{
-		Reason:  "UpstreamRejected",
-		Message: fmt.Sprintf("Gloo rejects %s, so no request can go to it: %s", title(up), v.reason),
-	}, v.proxy == "" && v.state == rejected
+		Reason:  "UpstreamBroken",
+		Message: fmt.Sprintf("no request can go to %s. Gloo says: %s", title(up), v.reason),
+	}, v.proxy == "" && (v.state == rejected || v.warnsOf("not found"))
 }
 
 // lastWriter is the field manager that last wrote the routes; "" where a cache drops that bookkeeping.

@@ -71,7 +71,20 @@ func TestVerdicts(t *testing.T) {
 			parent: map[string]any{"state": "Warning", "reason": "on sub route table apps.podinfo-2: hm"}, verdict: router.NotKnown,
 		},
 		"an Upstream is rejected": {
-			upstream: map[string]any{"state": "Rejected", "reason": "no secret"}, verdict: router.NotKnown, problems: []string{"UpstreamRejected"},
+			upstream: map[string]any{"state": "Rejected", "reason": "bad"}, verdict: router.NotKnown, problems: []string{"UpstreamBroken"},
+		},
+		"an Upstream's secret is missing": {
+			upstream: map[string]any{"state": "Warning", "reason": "warning: \n  1 error occurred:\n\t* SSL secret not found: list did not find secret apps.none\n\n"},
+			verdict:  router.NotKnown, problems: []string{"UpstreamBroken"},
+		},
+		"the route does not fit its parent's matcher and is left out": {
+			table:   map[string]any{"state": "Warning", "reason": "warning: \n  required prefix: /api, prefix: /: invalid route: route table matchers must begin with the prefix of their parent route's matcher"},
+			verdict: router.NotKnown, problems: []string{"RouteLeftOut"},
+		},
+		"the proxy's rejection names a route of our VirtualService": {
+			table:   below("Rejected", "1 error occurred:\n\t* Route Error: ProcessingError. Reason: bad. Route Name: gloo-system_default-route-0-matcher-0\n\n"),
+			verdict: router.Rejected,
+			message: "Gloo rejects routes of proxy gateway-proxy_gloo-system: 1 error occurred: * Route Error: ProcessingError. Reason: bad. Route Name: gloo-system_default-route-0-matcher-0",
 		},
 		"an Upstream has a warning": {
 			upstream: map[string]any{"state": "Warning", "reason": "hm"}, verdict: router.NotKnown, problems: []string{"GlooWarning*"},
@@ -145,6 +158,7 @@ func TestEditedRoutes(t *testing.T) {
 		want     router.Weights
 		problems []string
 		exists   bool
+		rejected bool
 	}{
 		"a weight that is left out is 0": {
 			routes: []any{multi(ours(primary, int64(100)), ours(canary, nil))}, exists: true, want: router.Split(0),
@@ -152,8 +166,8 @@ func TestEditedRoutes(t *testing.T) {
 		"weights that are no percentages are told as they stand": {
 			routes: []any{multi(ours(primary, int64(3)), ours(canary, int64(1)))}, exists: true, want: router.Weights{Primary: 3, Canary: 1},
 		},
-		"a total of 0 is told as it stands": {
-			routes: []any{multi(ours(primary, int64(0)), ours(canary, int64(0)))}, exists: true,
+		"a total of 0 is told as it stands, and is refused": {
+			routes: []any{multi(ours(primary, int64(0)), ours(canary, int64(0)))}, exists: true, rejected: true,
 		},
 		"absurd weights do not overflow": {
 			routes: []any{multi(ours(primary, int64(4294967295)), ours(canary, int64(4294967295)))}, exists: true,
@@ -185,6 +199,9 @@ func TestEditedRoutes(t *testing.T) {
 			st := w.state(t)
 			if st.Exists != tc.exists || st.Weights != tc.want || st.Stamp != 5 {
 				t.Errorf("exists %t, weights %s, stamp %d; want %t, %s, 5", st.Exists, st.Weights, st.Stamp, tc.exists, tc.want)
+			}
+			if (st.Verdict == router.Rejected) != tc.rejected {
+				t.Errorf("the verdict is %s: %s", st.Verdict, st.Message)
 			}
 			if diff := cmp.Diff(tc.problems, reasons(st)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)

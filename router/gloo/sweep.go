@@ -15,10 +15,10 @@ import (
 // unusedAnnotation says since when no route names an Upstream of ours.
 const unusedAnnotation = "serin.dev/unused-since"
 
-// Gloo sends clusters and routes to Envoy in one snapshot, clusters first. A route that turns to a
-// cluster of the same snapshot, or away from one, therefore misses it for a moment: requests of that
-// moment are answered 503. So Upstreams are there for a while before traffic turns to them, and go
-// only a while after it has turned away.
+// Gloo sends clusters and routes to Envoy in one snapshot, clusters first, and finds the endpoints of a
+// new Upstream later. A route that turns to a new cluster, or away from one that goes, misses it until
+// then: with Gloo 1.22 such requests were answered 503 for two seconds. So Upstreams are there for a
+// while before traffic turns to them, and go only a while after it has turned away.
 
 // unseenTime is how long an Upstream without any word from Gloo is waited for. With Gloo away nothing
 // reaches Envoy anyway.
@@ -35,7 +35,7 @@ func (p pair) settled(now time.Time) error {
 	for _, s := range sides {
 		need := unseenTime
 		for _, v := range verdicts(p[s]) {
-			if problem, ok := rejection(p[s], v); ok {
+			if problem, broken := brokenBy(p[s], v); broken {
 				return &router.NotReady{Problem: problem}
 			}
 			need = router.SettleTime

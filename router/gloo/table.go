@@ -55,7 +55,7 @@ func (tb *table) writable(s router.Stamp) error {
 // taken is the problem of a table that belongs to another Canary.
 func (tb *table) taken() *router.Problem {
 	owner := tb.live.GetLabels()[v1beta1.CanaryLabel]
-	if owner == "" || owner == tb.Canary.Name {
+	if owner == "" || owner == tb.owner() {
 		return nil
 	}
 	return &router.Problem{
@@ -125,7 +125,7 @@ func (tb *table) claim() {
 
 func (tb *table) labels() map[string]string {
 	labels := v1beta1.Untracked(tb.Metadata.Labels)
-	labels[v1beta1.CanaryLabel] = tb.Canary.Name
+	labels[v1beta1.CanaryLabel] = tb.owner()
 	return labels
 }
 

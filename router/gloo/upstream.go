@@ -85,12 +85,12 @@ func (n names) kube(s side) api.KubeUpstream {
 }
 
 func (n names) upstreamLabels() map[string]string {
-	return map[string]string{v1beta1.CanaryLabel: n.Canary.Name}
+	return map[string]string{v1beta1.CanaryLabel: n.owner()}
 }
 
 func (n names) upstreamTaken(live *unstructured.Unstructured) error {
 	owner := live.GetLabels()[v1beta1.CanaryLabel]
-	if owner == "" || owner == n.Canary.Name {
+	if owner == "" || owner == n.owner() {
 		return nil
 	}
 	return &router.NotReady{Problem: router.Problem{

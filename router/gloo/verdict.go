@@ -80,3 +80,8 @@ func oneLine(s string) string {
 	}
 	return string(line)
 }
+
+// warnsOf reports a warning on the object itself with these words.
+func (v verdict) warnsOf(words string) bool {
+	return v.proxy == "" && v.state == warned && strings.Contains(v.reason, words)
+}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
 )
@@ -28,10 +29,10 @@ func (r *Router) Watches() []router.Watch {
 // ofTable maps a table of ours by its label, one that is not adopted yet by its name, and a user's
 // table between a VirtualService and ours by what it leads to.
 func (r *Router) ofTable(ctx context.Context, obj client.Object) []types.NamespacedName {
-	found := labelled(obj)
+	found := r.labelled(ctx, obj)
 	if len(found) == 0 {
 		found = r.canaries(ctx, func(c *v1beta1.Canary) bool {
-			return c.Namespace == obj.GetNamespace() && apexOf(c) == obj.GetName()
+			return c.Namespace == obj.GetNamespace() && c.ApexName() == obj.GetName()
 		})
 	}
 	return merge(found, r.ofParent(ctx, obj))
@@ -39,7 +40,7 @@ func (r *Router) ofTable(ctx context.Context, obj client.Object) []types.Namespa
 
 // ofUpstream maps an Upstream of ours by its label and any other to the canaries that follow it.
 func (r *Router) ofUpstream(ctx context.Context, obj client.Object) []types.NamespacedName {
-	if found := labelled(obj); len(found) > 0 {
+	if found := r.labelled(ctx, obj); len(found) > 0 {
 		return found
 	}
 	return r.canaries(ctx, func(c *v1beta1.Canary) bool {
@@ -61,7 +62,7 @@ func (r *Router) ofParent(ctx context.Context, obj client.Object) []types.Namesp
 	}
 	var found []types.NamespacedName
 	for _, table := range below(parent, tables) {
-		found = merge(found, labelled(table))
+		found = merge(found, r.labelled(ctx, table))
 	}
 	return found
 }
@@ -94,18 +95,21 @@ func (r *Router) canaries(ctx context.Context, concerned func(*v1beta1.Canary) b
 	return found
 }
 
-func apexOf(c *v1beta1.Canary) string {
-	if c.Spec.Service.Name != "" {
-		return c.Spec.Service.Name
+// labelled is the canary that an object's label names. A long name has been cut in the label, with a
+// tail of a dash and ten digits: it is looked up.
+func (r *Router) labelled(ctx context.Context, obj client.Object) []types.NamespacedName {
+	label := obj.GetLabels()[v1beta1.CanaryLabel]
+	if label == "" {
+		return nil
 	}
-	return c.Spec.TargetRef.Name
-}
-
-func labelled(obj client.Object) []types.NamespacedName {
-	if name := obj.GetLabels()[v1beta1.CanaryLabel]; name != "" {
-		return []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: name}}
+	found := []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: label}}
+	const tail = 11
+	if len(label) <= tail || label[len(label)-tail] != '-' {
+		return found
 	}
-	return nil
+	return merge(found, r.canaries(ctx, func(c *v1beta1.Canary) bool {
+		return c.Namespace == obj.GetNamespace() && revision.LabelValue(c.Name) == label
+	}))
 }
 
 func merge(a, b []types.NamespacedName) []types.NamespacedName {
