@@ -22,7 +22,7 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.turnApex, r.emptyTarget,
+		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {

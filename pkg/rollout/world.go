@@ -15,6 +15,8 @@ type World struct {
 	Primary, Canary *Clone
 	// ApexToPrimary turns the apex Service to the primary's pods.
 	ApexToPrimary bool
+	// Bridge keeps the primary's addresses in the apex Service while its selector is turned.
+	Bridge bool
 	// Route holds the weights; nil where the route is left alone.
 	Route *RouteWish
 	// EmptyTarget scales the target to zero.
@@ -71,6 +73,7 @@ func initializing(o Observed, w World) World {
 	settled := !o.Now.Before(in.Since.Add(SettleTime))
 	w.ApexToPrimary = in.Step == v1beta1.StepEmptying || in.Step == v1beta1.StepTurning && settled
 	w.EmptyTarget = in.Step == v1beta1.StepEmptying && settled
+	w.Bridge = in.Step == v1beta1.StepTurning || in.Step == v1beta1.StepEmptying && !settled
 	if in.Step != v1beta1.StepRouting && !settled {
 		w.WakeAt = in.Since.Add(SettleTime)
 	}
