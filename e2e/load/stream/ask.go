@@ -1,0 +1,65 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+)
+
+// maxBody bounds what is read of an answer.
+const maxBody = 1 << 20
+
+type answer struct {
+	version  string
+	failure  string
+	repeated int
+}
+
+// ask sends one request and reads its answer to the end.
+func ask(client *http.Client, spec Spec) answer {
+	var attempts atomic.Int32
+	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+		GetConn: func(string) { attempts.Add(1) },
+	})
+	a := exchange(ctx, client, spec)
+	a.repeated = max(0, int(attempts.Load())-1)
+	return a
+}
+
+func exchange(ctx context.Context, client *http.Client, spec Spec) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, spec.URL, nil)
+	if err != nil {
+		return answer{failure: err.Error()}
+	}
+	req.Host = spec.Host
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{failure: err.Error()}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	switch {
+	case err != nil:
+		return answer{failure: fmt.Sprintf("the answer breaks off: %v", err)}
+	case resp.StatusCode != spec.Expect:
+		return answer{failure: fmt.Sprintf("status %d: %s", resp.StatusCode, shorten(string(body)))}
+	}
+	return answer{version: version(body)}
+}
+
+// version reads podinfo's answer; others have none.
+func version(body []byte) string {
+	var said struct{ Version string }
+	_ = json.Unmarshal(body, &said) // an answer that is no JSON names no version
+	return said.Version
+}
+
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return s[:min(len(s), 120)]
+}

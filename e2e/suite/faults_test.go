@@ -1,0 +1,123 @@
+package suite
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// TestOperatorKilled kills the operator in mid-step. The next one goes on where it was, once the Lease
+// of the dead one has run out.
+func TestOperatorKilled(t *testing.T) {
+	s := open(t, "killed", quick)
+	s.setImage("6.0.1")
+	s.untilWeight("6.0.1", 20)
+	s.killOperator()
+	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
+	s.serves("6.0.1")
+	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+	s.wantShares("6.0.1", 5*time.Second)
+}
+
+// killOperator ends its process as a crash would. Deleting its pod would not: even without a grace
+// period the kubelet asks politely first, and the Lease is handed on.
+func (s *scene) killOperator() {
+	s.Helper()
+	var pods corev1.PodList
+	s.must(s.Client.List(s.Context(), &pods, client.InNamespace(s.Operator), client.MatchingLabels{"app.kubernetes.io/name": "serin"}))
+	if len(pods.Items) != 1 {
+		s.Fatalf("%d pods of the operator, want 1", len(pods.Items))
+	}
+	killed := 0
+	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	s.must(err)
+	for _, file := range groups {
+		group, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(group, []byte("/pod"+string(pods.Items[0].UID)+"/")) {
+			continue // ended meanwhile, or another's
+		}
+		program, err := os.Readlink(filepath.Join(filepath.Dir(file), "exe"))
+		if err != nil || filepath.Base(program) != "serin" {
+			continue // what holds the pod together
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		s.must(err)
+		s.must(syscall.Kill(pid, syscall.SIGKILL))
+		killed++
+	}
+	if killed != 1 {
+		s.Fatalf("%d processes of the operator were killed, want 1", killed)
+	}
+}
+
+const faultsManifest = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: gateway-faults
+  namespace: gloo-system
+data:
+  paused: "true"
+`
+
+// TestGatewayPaused takes the gateway's control plane away: the route says what Envoy does not do, and
+// such a step does not count.
+func TestGatewayPaused(t *testing.T) {
+	const away = 40 * time.Second
+	s := open(t, "paused", quick)
+	s.setImage("6.0.1")
+	s.untilWeight("6.0.1", 20)
+	// Only once Envoy follows is there a difference to see.
+	s.sleep(reaction)
+	resume := []string{"-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found"}
+	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), resume...) })
+	s.must(s.ApplyText(t.Context(), faultsManifest))
+	before := s.route.values(t)
+	begin := time.Now()
+	s.sleep(away)
+	if after := s.route.values(t); len(after) > len(before)+1 {
+		t.Errorf("weights %v became %v while Envoy could not follow: want one step more at most", before, after)
+	}
+	t.Logf("while it was away users got %v", s.users(begin.Add(reaction), begin.Add(away-settle)))
+	s.kubectl(resume...)
+	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
+	s.serves("6.0.1")
+	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+}
+
+// TestPrometheusAway takes the measurements away: the weight holds, nothing is counted, and the run goes
+// on when they are back.
+func TestPrometheusAway(t *testing.T) {
+	const away = 75 * time.Second
+	s := open(t, "prometheus", quick)
+	s.setImage("6.0.1")
+	s.untilWeight("6.0.1", 20)
+	scale := func(replicas string) []string {
+		return []string{"-n", s.Operator, "scale", "deployment", s.Prometheus(), "--replicas=" + replicas}
+	}
+	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), scale("1")...) })
+	s.kubectl(scale("0")...)
+	s.kubectl("-n", s.Operator, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=serin-prometheus", "--timeout=60s")
+	before := s.route.values(t)
+	s.sleep(away)
+	if after := s.route.values(t); len(after) > len(before)+1 {
+		t.Errorf("weights %v became %v without any measurement", before, after)
+	}
+	c, err := s.Canary(t.Context(), s.ns)
+	s.must(err)
+	if c.Status.FailedChecks != 0 || c.Status.Phase != v1beta1.PhaseProgressing {
+		t.Errorf("phase %s with %d failed checks: an outage is not a verdict", c.Status.Phase, c.Status.FailedChecks)
+	}
+	s.kubectl(scale("1")...)
+	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
+	s.serves("6.0.1")
+	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+}

@@ -1,0 +1,258 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/e2e/internal/stage"
+	"github.com/serin-dev/serin/e2e/load/stream"
+)
+
+const (
+	userRate  = 200
+	faultRate = 10
+	// settle is what the answers to the last requests may take to be counted.
+	settle = 3 * time.Second
+	// runTime is more than any run here needs.
+	runTime = 5 * time.Minute
+)
+
+// analysis are the settings of a scene's Canary.
+type analysis struct {
+	interval  string
+	step, max int
+	threshold int
+	// latency is the most that is allowed, in milliseconds.
+	latency int
+}
+
+var (
+	// fine takes the ten weights that manuals show, quick five. A machine that is busy with other
+	// things fails neither: latencies are the subject of one scene only.
+	fine  = analysis{interval: "5s", step: 5, max: 50, threshold: 3, latency: 9000}
+	quick = analysis{interval: "5s", step: 10, max: 50, threshold: 3, latency: 9000}
+)
+
+// scene is an application under load.
+type scene struct {
+	*testing.T
+	*stage.Stage
+	ns, host string
+	route    *recorder
+}
+
+// prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
+func prepare(t *testing.T, name string) *scene {
+	t.Helper()
+	s := &scene{T: t, Stage: set, ns: "e2e-" + name, host: name + ".example.com"}
+	s.must(s.Reset(t.Context(), s.ns))
+	t.Cleanup(s.close)
+	s.applySample("podinfo.yaml")
+	return s
+}
+
+// open is a scene whose podinfo is adopted and under load.
+func open(t *testing.T, name string, a analysis) *scene {
+	t.Helper()
+	s := prepare(t, name)
+	s.adopt(a)
+	s.must(s.WaitInitialized(t.Context(), s.ns))
+	spec := s.through("/version", userRate)
+	s.must(s.WaitServing(t.Context(), spec))
+	s.route = record(t, s.Client, s.ns)
+	s.load("users", spec)
+	return s
+}
+
+// adopt applies route and Canary.
+func (s *scene) adopt(a analysis) {
+	s.Helper()
+	s.applySample("gloo-virtualservice.yaml")
+	s.must(s.ApplyText(s.Context(), fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency)))
+}
+
+// canaryManifest has no hooks: the users' requests are what is judged.
+const canaryManifest = `apiVersion: serin.dev/v1beta1
+kind: Canary
+metadata:
+  name: podinfo
+  namespace: %s
+spec:
+  provider: gloo
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
+  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
+  progressDeadlineSeconds: 150
+  service: {port: 9898, targetPort: 9898}
+  analysis:
+    interval: %s
+    threshold: %d
+    maxWeight: %d
+    stepWeight: %d
+    metrics:
+    - name: request-success-rate
+      thresholdRange: {min: 99}
+      interval: 30s
+    - name: request-duration
+      thresholdRange: {max: %d}
+      interval: 30s
+`
+
+// applySample applies a file of deploy/samples in the scene's namespace and for its host.
+func (s *scene) applySample(file string) {
+	s.Helper()
+	text, err := os.ReadFile(s.Path("deploy", "samples", file))
+	s.must(err)
+	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host).Replace(string(text))
+	s.must(s.ApplyText(s.Context(), renamed))
+}
+
+func (s *scene) through(path string, rate int) stream.Spec {
+	s.Helper()
+	spec, err := s.Through(s.Context(), s.host, path, rate)
+	s.must(err)
+	return spec
+}
+
+// load starts a stream that ends with the scene, which fails with any of its requests.
+func (s *scene) load(name string, spec stream.Spec) {
+	s.Helper()
+	name = s.ns + "-" + name
+	s.must(s.StartLoad(s.Context(), name, spec))
+	s.Cleanup(func() {
+		report, err := s.StopLoad(s.background(), name)
+		if err != nil {
+			s.Errorf("stop the load: %v", err)
+			return
+		}
+		s.Logf("%s %s: %v", name, strings.TrimPrefix(spec.URL, "http://"), report.Total)
+		if report.Total.Failed > 0 {
+			s.Errorf("%d of %d requests failed, the first of them:\n%v", report.Total.Failed, report.Total.Sent, report.Failures)
+		}
+	})
+}
+
+// setImage is the only thing that users do.
+func (s *scene) setImage(tag string) {
+	s.Helper()
+	line, err := s.SetImage(s.Context(), s.ns, tag)
+	s.must(err)
+	s.Log(line)
+}
+
+// until waits for the Canary.
+func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Canary {
+	s.Helper()
+	var last *v1beta1.Canary
+	s.must(s.WaitCanary(s.Context(), s.ns, runTime, what, func(c *v1beta1.Canary) (bool, error) {
+		last = c
+		if done(c) {
+			return false, nil
+		}
+		return ended(c), fmt.Errorf("phase %s, weight %d: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+	}))
+	return last
+}
+
+// untilWeight waits until a revision has been given a weight.
+func (s *scene) untilWeight(tag string, weight int32) *v1beta1.Canary {
+	s.Helper()
+	return s.until(fmt.Sprintf("weight %d", weight), func(c *v1beta1.Canary) bool {
+		return isRunning(c, tag) && c.Status.CanaryWeight >= weight
+	})
+}
+
+// untilEnded waits for the end of a revision's rollout.
+func (s *scene) untilEnded(tag string, want v1beta1.Outcome) *v1beta1.Canary {
+	s.Helper()
+	c := s.until(tag+" "+string(want), func(c *v1beta1.Canary) bool {
+		return isRunning(c, tag) && ended(c) && c.Status.Rollout.Outcome == want
+	})
+	r := c.Status.Rollout
+	s.Logf("%s %s after %v: %s", tag, r.Outcome, r.EndedAt.Sub(r.StartedAt.Time).Round(time.Second/10), r.Message)
+	return c
+}
+
+func isRunning(c *v1beta1.Canary, tag string) bool {
+	return c.Status.Rollout != nil && strings.HasSuffix(c.Status.Rollout.Revision.Image, ":"+tag)
+}
+
+func ended(c *v1beta1.Canary) bool {
+	return c.Status.Rollout != nil && c.Status.Rollout.EndedAt != nil
+}
+
+// serves asserts that users get one version, and that the canary has no pods left.
+func (s *scene) serves(tag string) {
+	s.Helper()
+	s.must(stage.Until(s.Context(), time.Minute, "podinfo-canary at zero", func(ctx context.Context) (bool, error) {
+		replicas, pods, err := s.Replicas(ctx, s.ns, "podinfo-canary")
+		if err == nil && replicas+pods > 0 {
+			err = fmt.Errorf("set to %d, %d pods", replicas, pods)
+		}
+		return false, err
+	}))
+	from := time.Now().Truncate(time.Second).Add(time.Second)
+	s.sleep(time.Until(from.Add(settle)))
+	if now := s.users(from, from.Add(time.Second)); now.Share(tag) != 100 {
+		s.Errorf("users get %v, want %s only", now, tag)
+	}
+}
+
+// users is what users got in a span.
+func (s *scene) users(from, to time.Time) stream.Count {
+	s.Helper()
+	report, err := s.Load(s.Context(), s.ns+"-users", from)
+	s.must(err)
+	return report.Between(from, to)
+}
+
+// sleep is for what takes its time by the scene's plan; nothing is waited for by it.
+func (s *scene) sleep(d time.Duration) {
+	s.Helper()
+	select {
+	case <-s.Context().Done():
+		s.Fatal(s.Context().Err())
+	case <-time.After(d):
+	}
+}
+
+func (s *scene) kubectl(args ...string) {
+	s.Helper()
+	_, err := s.KubectlOutput(s.Context(), args...)
+	s.must(err)
+}
+
+// background is for what must be done when the scene's own time is over.
+func (s *scene) background() context.Context { return context.WithoutCancel(s.Context()) }
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// close shows what may explain a failure and removes the namespace, unless all is to be kept.
+func (s *scene) close() {
+	ctx := s.background()
+	if s.Failed() {
+		for _, args := range [][]string{
+			{"-n", s.ns, "get", "pods,deployments,canaries"},
+			{"-n", s.ns, "describe", "canary", "podinfo"},
+			{"-n", s.Operator, "logs", "deployment/" + s.Release, "--tail=30"},
+		} {
+			out, err := s.KubectlOutput(ctx, args...)
+			s.Logf("kubectl %s\n%s%v", strings.Join(args, " "), out, err)
+		}
+	}
+	if s.Keep {
+		return
+	}
+	if _, err := s.KubectlOutput(ctx, "delete", "namespace", s.ns, "--wait=false"); err != nil {
+		s.Error(err)
+	}
+}
