@@ -12,6 +12,9 @@ import (
 const (
 	// drainDeadline bounds the wait for requests that are in flight on the canary.
 	drainDeadline = 30 * time.Second
+	// drainWindow is how far a look at the canary's traffic reaches back: what a gateway that stood
+	// still has sent before it followed does not count for ever.
+	drainWindow = 30 * time.Second
 	// drainBlind is the wait where nothing can be observed.
 	drainBlind = 10 * time.Second
 )
@@ -88,7 +91,11 @@ func (p *plan) drain() {
 	if turn == 0 {
 		return // the proxies have not followed yet
 	}
-	a, ok := p.poll(Question{Kind: AskTraffic, Since: r.Since.Add(propagation), Window: waited}, turn)
+	since := r.Since.Add(propagation)
+	if recent := p.Now.Add(-drainWindow); recent.After(since) {
+		since = recent
+	}
+	a, ok := p.poll(Question{Kind: AskTraffic, Since: since, Window: min(waited, drainWindow)}, turn)
 	t := a.Traffic
 	switch {
 	case !ok:

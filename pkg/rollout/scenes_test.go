@@ -225,3 +225,27 @@ func TestAStepIsOneStatusWrite(t *testing.T) {
 		t.Errorf("%d status writes for %d transitions", s.writes, transitions)
 	}
 }
+
+// TestADrainForgetsWhatAStandstillSent: requests of minutes ago do not keep a canary that is quiet now.
+func TestADrainForgetsWhatAStandstillSent(t *testing.T) {
+	s := newSim(t, nil)
+	s.setImage(30*time.Second, "6.0.1")
+	s.user(62*time.Second, "the gateway stands still at the shift back", func() { s.follows = false })
+	var oldest time.Duration
+	s.reply = func(s *sim, q Question) (Answer, bool) {
+		if q.Kind == AskTraffic {
+			oldest = max(oldest, s.now.Sub(q.Since), q.Window)
+		}
+		if q.Kind == AskMetric && s.now.Sub(s.begin) > 50*time.Second {
+			return succeedingAt(90)(s, q)
+		}
+		return healthy(s, q)
+	}
+	s.run(5 * time.Minute)
+	if oldest == 0 || oldest > drainWindow+time.Second {
+		t.Errorf("a look at the canary's traffic reached back %s, want at most %s", oldest, drainWindow)
+	}
+	if r := s.c.Status.Rollout; r.Step != v1beta1.StepDraining || r.EndedAt != nil {
+		t.Errorf("the canary was taken away in step %s while requests reached it", r.Step)
+	}
+}
