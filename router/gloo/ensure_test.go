@@ -194,8 +194,9 @@ func TestTablesThatAreLeftAlone(t *testing.T) {
 			reason: "RouteTableNotOurs",
 		},
 		"it is another Canary's": {
-			table:  strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: other}}", 1) + "  routes:\n  - {}\n",
-			reason: "RouteTableTaken",
+			objects: []string{otherCanary},
+			table:   strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: other}}", 1) + "  routes:\n  - {}\n",
+			reason:  "RouteTableTaken",
 		},
 	}
 	for name, tc := range tests {
@@ -226,9 +227,30 @@ func TestTablesThatAreLeftAlone(t *testing.T) {
 	}
 }
 
+// otherCanary is a Canary that a table or an Upstream may belong to.
+const otherCanary = `
+apiVersion: serin.dev/v1beta1
+kind: Canary
+metadata: {name: other, namespace: apps}
+spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: other}, service: {port: 9898}, skipAnalysis: true}
+`
+
+// TestTheSuccessorOfADeletedCanary takes over what the Canary before it left: nothing is removed with
+// a Canary, and another name must not be locked out for ever.
+func TestTheSuccessorOfADeletedCanary(t *testing.T) {
+	left := strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: gone}}", 1)
+	w := inMemory(t, left+"  routes:\n  -"+strings.TrimPrefix(split, "\n   "))
+	if st := w.state(t); !st.Exists || len(st.Problems) != 0 && st.Problems[0].Reason == "RouteTableTaken" {
+		t.Errorf("Get reports %+v, want the route as it stands", st)
+	}
+	if err := w.Set(t.Context(), w.target, router.Split(30), 9); err != nil {
+		t.Errorf("Set: %v", err)
+	}
+}
+
 func TestATableOfAnotherCanary(t *testing.T) {
 	taken := strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: other}}", 1)
-	w := inMemory(t, taken+"  routes:\n  -"+strings.TrimPrefix(split, "\n   "))
+	w := inMemory(t, otherCanary, taken+"  routes:\n  -"+strings.TrimPrefix(split, "\n   "))
 	if err := w.Set(t.Context(), w.target, router.Split(50), 9); notReady(err) == nil {
 		t.Errorf("Set returns %v, want a refusal", err)
 	}

@@ -19,6 +19,8 @@ import (
 type table struct {
 	names
 	live, wanted *unstructured.Unstructured // nil when there is none
+	// orphan is true when the Canary that the table names is gone: its successor takes it over.
+	orphan bool
 }
 
 // table reads the RouteTable of a target from the cache.
@@ -32,6 +34,7 @@ func (r *Router) table(ctx context.Context, t router.Target) (*table, error) {
 		return nil, fmt.Errorf("read RouteTable %s: %w", tb.key(), err)
 	}
 	tb.live, tb.wanted = live, live.DeepCopy()
+	tb.orphan = r.orphan(ctx, live)
 	return tb, nil
 }
 
@@ -55,7 +58,7 @@ func (tb *table) writable(s router.Stamp) error {
 // taken is the problem of a table that belongs to another Canary.
 func (tb *table) taken() *router.Problem {
 	owner := tb.live.GetLabels()[v1beta1.CanaryLabel]
-	if owner == "" || owner == tb.owner() {
+	if owner == "" || owner == tb.owner() || tb.orphan {
 		return nil
 	}
 	return &router.Problem{

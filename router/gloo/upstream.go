@@ -49,7 +49,7 @@ func (r *Router) ensureUpstream(ctx context.Context, n names, s side, source set
 	if err != nil {
 		return nil, fmt.Errorf("read Upstream %s: %w", n.upstreamKey(s), err)
 	}
-	if err := n.upstreamTaken(live); err != nil {
+	if err := n.upstreamTaken(live); err != nil && !r.orphan(ctx, live) {
 		return nil, err
 	}
 	wanted := live.DeepCopy()

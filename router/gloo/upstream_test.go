@@ -137,7 +137,7 @@ func TestUpstreamRepairs(t *testing.T) {
 }
 
 func TestUpstreamOfAnotherCanary(t *testing.T) {
-	w := inMemory(t, `
+	w := inMemory(t, otherCanary, `
 apiVersion: gloo.solo.io/v1
 kind: Upstream
 metadata: {name: apps-podinfo-primaryupstream-9898, labels: {serin.dev/canary: other}}

@@ -95,6 +95,14 @@ func (r *Router) canaries(ctx context.Context, concerned func(*v1beta1.Canary) b
 	return found
 }
 
+// orphan is true of an object whose label names a Canary that does not exist any more.
+func (r *Router) orphan(ctx context.Context, obj client.Object) bool {
+	owner := obj.GetLabels()[v1beta1.CanaryLabel]
+	return owner != "" && len(r.canaries(ctx, func(c *v1beta1.Canary) bool {
+		return c.Namespace == obj.GetNamespace() && revision.LabelValue(c.Name) == owner
+	})) == 0
+}
+
 // labelled is the canary that an object's label names. A long name has been cut in the label, with a
 // tail of a dash and ten digits: it is looked up.
 func (r *Router) labelled(ctx context.Context, obj client.Object) []types.NamespacedName {
