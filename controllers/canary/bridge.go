@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/rollout"
 )
 
@@ -56,7 +55,7 @@ func (r *Reconciler) buildBridge(ctx context.Context, v *view) error {
 				Namespace: v.canary.Namespace,
 				Name:      fmt.Sprintf("%s-bridge-%s-%d", v.canary.ApexName(), strings.ToLower(string(from.AddressType)), i),
 				Labels: map[string]string{discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager,
-					v1beta1.CanaryLabel: revision.LabelValue(v.canary.Name)},
+					v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/rollout"
 	"github.com/serin-dev/serin/pkg/workload"
 	"github.com/serin-dev/serin/router"
@@ -77,7 +76,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 	sameTemplate := live != nil && (wish.Revision == "" || live.Annotations[v1beta1.RevisionAnnotation] == wish.Revision)
 	sameSize := live != nil && (wish.Replicas == nil || workload.Replicas(live) == *wish.Replicas)
 	// The label wakes us for the clone: one that an earlier Canary of the target left gets ours.
-	ours := live != nil && live.Labels[v1beta1.CanaryLabel] == revision.LabelValue(v.canary.Name)
+	ours := live != nil && live.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name)
 	if sameTemplate && sameSize && ours {
 		return nil
 	}
@@ -128,7 +127,7 @@ func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live 
 		ops = append(ops, op{"add", "/metadata/labels", map[string]string{}})
 	}
 	ops = append(ops,
-		op{"add", "/metadata/labels/serin.dev~1canary", revision.LabelValue(clone.Canary.Name)},
+		op{"add", "/metadata/labels/serin.dev~1canary", v1beta1.LabelValue(clone.Canary.Name)},
 		op{"add", "/metadata/annotations/serin.dev~1transition", fmt.Sprint(clone.Stamp)})
 	if !sameTemplate {
 		ops = append(ops,

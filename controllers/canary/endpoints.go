@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 )
 
 // endpoints counts the ready addresses of a Service whose pods carry the revision's label. A count
@@ -42,7 +41,7 @@ func (r *Reconciler) podsOf(ctx context.Context, namespace, rev string) (map[str
 	l := &metav1.PartialObjectMetadataList{}
 	l.SetGroupVersionKind(podMetadata().GroupVersionKind().GroupVersion().WithKind("PodList"))
 	if err := r.client.List(ctx, l, client.InNamespace(namespace),
-		client.MatchingLabels{v1beta1.RevisionLabel: revision.LabelValue(rev)}); err != nil {
+		client.MatchingLabels{v1beta1.RevisionLabel: v1beta1.LabelValue(rev)}); err != nil {
 		return nil, fmt.Errorf("list pods of revision %s/%s: %w", namespace, rev, err)
 	}
 	names := make(map[string]bool, len(l.Items))

@@ -146,7 +146,7 @@ func ClientOptions() client.Options {
 func (r *Reconciler) index(mgr ctrl.Manager) error {
 	for name, value := range map[string]func(*v1beta1.Canary) []string{
 		indexTarget:  func(c *v1beta1.Canary) []string { return []string{targetOf(c)} },
-		indexLabel:   func(c *v1beta1.Canary) []string { return []string{revision.LabelValue(c.Name)} },
+		indexLabel:   func(c *v1beta1.Canary) []string { return []string{v1beta1.LabelValue(c.Name)} },
 		indexService: func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
 			if c.Spec.AutoscalerRef == nil {

@@ -59,16 +59,6 @@ func Describe(name string, t *corev1.PodTemplateSpec) v1beta1.RevisionStatus {
 	return r
 }
 
-// LabelValue makes a name fit into a label: a longer one keeps its head and gets a hash as its tail.
-func LabelValue(name string) string {
-	const limit = 63
-	if len(name) <= limit {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return strings.TrimRight(name[:limit-11], "-.") + "-" + hex.EncodeToString(sum[:])[:10]
-}
-
 // hashes are the hashes under which a snapshot is found: its own, and those that the same template
 // had under the defaults of later servers.
 func hashes(annotation string) []string {

@@ -74,14 +74,14 @@ func TestDescribe(t *testing.T) {
 
 func TestLabelValue(t *testing.T) {
 	long := strings.Repeat("a", 51) + "-" + strings.Repeat("b", 40)
-	got := LabelValue(long)
+	got := v1beta1.LabelValue(long)
 	if len(got) > 63 || !strings.HasPrefix(got, strings.Repeat("a", 51)+"-") || strings.Contains(got, "--") {
 		t.Errorf("got %s", got)
 	}
-	if other := LabelValue(long + "c"); other == got {
+	if other := v1beta1.LabelValue(long + "c"); other == got {
 		t.Error("two long names share a label")
 	}
-	if got := LabelValue("podinfo"); got != "podinfo" {
+	if got := v1beta1.LabelValue("podinfo"); got != "podinfo" {
 		t.Errorf("a short name became %s", got)
 	}
 }

@@ -146,7 +146,7 @@ func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw
 	cr := &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: c.Namespace, Name: target + "-" + hash,
-			Labels:      map[string]string{v1beta1.CanaryLabel: LabelValue(c.Name)},
+			Labels:      map[string]string{v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)},
 			Annotations: map[string]string{HashAnnotation: hash},
 		},
 		Data: runtime.RawExtension{Raw: data}, Revision: number,
@@ -168,11 +168,11 @@ func (s Store) claim(ctx context.Context, c *v1beta1.Canary, name string) error 
 	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, &cr); err != nil {
 		return err
 	}
-	if cr.Labels[v1beta1.CanaryLabel] == LabelValue(c.Name) {
+	if cr.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(c.Name) {
 		return nil
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:%q}}}`,
-		cr.ResourceVersion, v1beta1.CanaryLabel, LabelValue(c.Name))
+		cr.ResourceVersion, v1beta1.CanaryLabel, v1beta1.LabelValue(c.Name))
 	return s.Client.Patch(ctx, &cr, client.RawPatch(mergePatch, patch), client.FieldOwner(v1beta1.FieldManager))
 }
 
@@ -195,7 +195,7 @@ func (s Store) collect(ctx context.Context, c *v1beta1.Canary, all []appsv1.Cont
 func (s Store) list(ctx context.Context, c *v1beta1.Canary) ([]appsv1.ControllerRevision, error) {
 	var l appsv1.ControllerRevisionList
 	if err := s.Client.List(ctx, &l, client.InNamespace(c.Namespace),
-		client.MatchingLabels{v1beta1.CanaryLabel: LabelValue(c.Name)}); err != nil {
+		client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)}); err != nil {
 		return nil, fmt.Errorf("list snapshots of %s/%s: %w", c.Namespace, c.Name, err)
 	}
 	return l.Items, nil

@@ -7,14 +7,13 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 )
 
 // Autoscaler renders the primary's copy of the target's HorizontalPodAutoscaler. floor keeps it
 // from shrinking the primary while part of the traffic is elsewhere; 0 is none.
 func Autoscaler(c *v1beta1.Canary, source *autoscalingv2.HorizontalPodAutoscaler, primary string, floor int32) *autoscalingv2.HorizontalPodAutoscaler {
 	labels := withoutMarks(source.Labels)
-	labels[v1beta1.CanaryLabel] = revision.LabelValue(c.Name)
+	labels[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Name)
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: labels},

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 )
 
 // Services renders the Services around a target.
@@ -78,7 +77,7 @@ func (s Services) service(name, role string) *corev1.Service {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.Canary.Namespace, Name: name,
-			Labels:      map[string]string{v1beta1.CanaryLabel: revision.LabelValue(s.Canary.Name), v1beta1.RoleLabel: role},
+			Labels:      map[string]string{v1beta1.CanaryLabel: v1beta1.LabelValue(s.Canary.Name), v1beta1.RoleLabel: role},
 			Annotations: map[string]string{},
 		},
 		Spec: corev1.ServiceSpec{

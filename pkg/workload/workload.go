@@ -13,7 +13,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 )
 
 // SelectorLabel is the one label of the target's selector that is rewritten to tell the clones'
@@ -129,7 +128,7 @@ func (c Clone) PodTemplate() map[string]any {
 	}
 	labels[c.Label.Key] = c.Label.Of(c.Role)
 	labels = c.mark(labels)
-	labels[v1beta1.RevisionLabel] = revision.LabelValue(c.Revision)
+	labels[v1beta1.RevisionLabel] = v1beta1.LabelValue(c.Revision)
 	_ = unstructured.SetNestedStringMap(t, labels, "metadata", "labels")
 	spec, _, _ := unstructured.NestedFieldNoCopy(t, "spec")
 	c.rewriteSelectors(spec)
@@ -174,7 +173,7 @@ func (c Clone) rewriteSelector(sel map[string]any) {
 }
 
 func (c Clone) mark(labels map[string]string) map[string]string {
-	labels[v1beta1.CanaryLabel] = revision.LabelValue(c.Canary.Name)
+	labels[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Canary.Name)
 	labels[v1beta1.RoleLabel] = c.Role
 	return labels
 }

@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -111,8 +110,8 @@ func TestWatches(t *testing.T) {
 			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: shop, labels: {serin.dev/canary: shop}}", []string{"apps/shop"},
 		},
 		"a table of a canary with a long name": {
-			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: y, labels: {serin.dev/canary: " + revision.LabelValue(long) + "}}",
-			[]string{"apps/" + revision.LabelValue(long), "apps/" + long},
+			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: y, labels: {serin.dev/canary: " + v1beta1.LabelValue(long) + "}}",
+			[]string{"apps/" + v1beta1.LabelValue(long), "apps/" + long},
 		},
 		"a table that is not adopted yet": {
 			"apiVersion: gateway.solo.io/v1\nkind: RouteTable\nmetadata: {name: api}", []string{"apps/backend"},

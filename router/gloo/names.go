@@ -7,7 +7,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/serin-dev/serin/pkg/revision"
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -38,7 +38,7 @@ func (n names) upstreamKey(s side) client.ObjectKey {
 }
 
 // owner is the value of v1beta1.CanaryLabel on what is this target's.
-func (n names) owner() string { return revision.LabelValue(n.Canary.Name) }
+func (n names) owner() string { return v1beta1.LabelValue(n.Canary.Name) }
 
 func (n names) service(s side) string {
 	if s == canary {

@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
 )
@@ -99,7 +98,7 @@ func (r *Router) canaries(ctx context.Context, concerned func(*v1beta1.Canary) b
 func (r *Router) orphan(ctx context.Context, obj client.Object) bool {
 	owner := obj.GetLabels()[v1beta1.CanaryLabel]
 	return owner != "" && len(r.canaries(ctx, func(c *v1beta1.Canary) bool {
-		return c.Namespace == obj.GetNamespace() && revision.LabelValue(c.Name) == owner
+		return c.Namespace == obj.GetNamespace() && v1beta1.LabelValue(c.Name) == owner
 	})) == 0
 }
 
@@ -116,7 +115,7 @@ func (r *Router) labelled(ctx context.Context, obj client.Object) []types.Namesp
 		return found
 	}
 	return merge(found, r.canaries(ctx, func(c *v1beta1.Canary) bool {
-		return c.Namespace == obj.GetNamespace() && revision.LabelValue(c.Name) == label
+		return c.Namespace == obj.GetNamespace() && v1beta1.LabelValue(c.Name) == label
 	}))
 }
 
