@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,6 +20,9 @@ func (s *Stage) installOperator(ctx context.Context) error {
 	foreign, err := s.foreignCRDs(ctx)
 	if err != nil {
 		return fmt.Errorf("look at Serin's CRDs: %w", err)
+	}
+	if err := s.trustSlack(ctx, values); err != nil {
+		return err
 	}
 	values["crd"] = map[string]any{"create": !foreign}
 	file, err := os.CreateTemp("", "serin-values-*.json")
@@ -64,6 +68,33 @@ func (s *Stage) values() (map[string]any, error) {
 		prometheus["namespaces"] = []string{s.Gateway, s.App}
 	}
 	return values, nil
+}
+
+// trustSlack mounts the receiver's certificate beside the roots that the operator's image ships.
+func (s *Stage) trustSlack(ctx context.Context, values map[string]any) error {
+	ca, err := s.slackCA(ctx)
+	if err != nil {
+		return fmt.Errorf("read the Slack receiver's certificate: %w", err)
+	}
+	const name, path = "slack-ca", "/etc/serin-ca"
+	manifest := map[string]any{"apiVersion": "v1", "kind": "List", "items": []any{
+		map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": s.Operator}},
+		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": s.Operator},
+			"data": map[string]any{"slack.crt": string(ca)}},
+	}}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return err
+	}
+	if err := s.apply(ctx, string(text)); err != nil {
+		return fmt.Errorf("give the operator the Slack receiver's certificate: %w", err)
+	}
+	// A receiver that was started anew has another certificate, and a process reads its roots once.
+	values["podAnnotations"].(map[string]any)["serin.dev/slack-ca"] = fmt.Sprintf("%x", sha256.Sum256(ca))[:12]
+	values["additionalVolumes"] = []any{map[string]any{"name": name, "configMap": map[string]any{"name": name}}}
+	values["additionalVolumeMounts"] = []any{map[string]any{"name": name, "mountPath": path, "readOnly": true}}
+	values["env"] = []any{map[string]any{"name": "SSL_CERT_DIR", "value": path}}
+	return nil
 }
 
 // foreignCRDs is true when Serin's CRDs are there and belong to somebody else than our release, which

@@ -25,7 +25,7 @@ metadata:
   namespace: %[1]s
 spec:
   selector: {app: slackd}
-  ports: [{port: 80, targetPort: 8080}]
+  ports: [{port: 443, targetPort: 8443}]
 `
 
 // A bare pod each, never restarted: what it has counted lives in it, and must not vanish unseen.
@@ -48,7 +48,7 @@ spec:
   - name: %[2]s
     image: %[3]s
     imagePullPolicy: IfNotPresent
-    command: [/%[2]s, -listen=:8080]
+    command: [/%[2]s, -listen=:8080%[4]s]
     readinessProbe:
       httpGet: {path: /healthz, port: 8080}
       periodSeconds: 1
@@ -72,7 +72,11 @@ func (s *Stage) startTools(ctx context.Context) error {
 	fmt.Fprintf(&manifest, toolsManifest, s.Tools)
 	pods := []string{loadPod, slackPod}
 	for _, pod := range pods {
-		fmt.Fprintf(&manifest, toolPod, s.Tools, pod, s.image(toolsImage))
+		flags := ""
+		if pod == slackPod {
+			flags = ", -tls-name=" + s.slackHost()
+		}
+		fmt.Fprintf(&manifest, toolPod, s.Tools, pod, s.image(toolsImage), flags)
 	}
 	gone := append([]string{"-n", s.Tools, "delete", "pod", "--ignore-not-found"}, pods...)
 	if err := s.kubectl(ctx, gone...); err != nil {
@@ -89,11 +93,28 @@ func (s *Stage) startTools(ctx context.Context) error {
 	return nil
 }
 
-// slackAPI is the base of the receiver's methods, for a bot's token.
-func (s *Stage) slackAPI() string { return fmt.Sprintf("http://slackd.%s/api/", s.Tools) }
+// slackHost is the receiver's name in the cluster.
+func (s *Stage) slackHost() string { return "slackd." + s.Tools }
+
+// slackAPI is the base of the receiver's methods, for a bot's token. Like Slack's it is HTTPS: the
+// operator meets it with the roots that its image ships, and one more.
+func (s *Stage) slackAPI() string { return fmt.Sprintf("https://%s/api/", s.slackHost()) }
+
+// slackCA is what makes the receiver's certificate believed.
+func (s *Stage) slackCA(ctx context.Context) ([]byte, error) {
+	return s.raw(ctx, slackPod, http.MethodGet, "ca.pem", nil, nil)
+}
 
 // call reaches a tool through the API server, which reaches every pod.
 func (s *Stage) call(ctx context.Context, pod, method, path string, params map[string]string, in, out any) error {
+	answer, err := s.raw(ctx, pod, method, path, params, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+func (s *Stage) raw(ctx context.Context, pod, method, path string, params map[string]string, in any) ([]byte, error) {
 	req := s.set.CoreV1().RESTClient().Verb(method).Namespace(s.Tools).
 		Resource("pods").Name(pod + ":8080").SubResource("proxy").Suffix(path)
 	for key, value := range params {
@@ -102,18 +123,15 @@ func (s *Stage) call(ctx context.Context, pod, method, path string, params map[s
 	if in != nil {
 		body, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		req = req.Body(body)
 	}
 	answer, err := req.DoRaw(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %s %s: %w: %s", pod, method, path, err, answer)
+		return nil, fmt.Errorf("%s: %s %s: %w: %s", pod, method, path, err, answer)
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, out)
+	return answer, nil
 }
 
 // StartLoad starts a stream of requests.
