@@ -39,18 +39,22 @@ type Share struct {
 }
 
 const (
-	// minShareRequests is how many requests a share must stand on before it confirms anything.
-	minShareRequests = 200
+	// fewRequests is how many requests tell nothing about a share, and manyRequests is how many come
+	// where more are soon to follow.
+	fewRequests, manyRequests = 50, 200
 	// shareSigmas and shareSlack bound the distance that chance and the edges of a scrape explain.
-	// Proxies pick a side for each request independently, so the count is binomial. Three standard
-	// deviations with half a percent of slack tell a 5 % step that was not taken from one that was
-	// on 1,000 requests; a false alarm only costs another look.
+	// Proxies pick a side for each request independently, so the count is binomial.
 	shareSigmas = 3
 	shareSlack  = 0.005
+	// shareOdds is the logarithm of the odds, 55 to 1, at which the counts decide between the weight
+	// and the one before it. A distance from the weight alone would take a share between the two for
+	// either of them, and a gateway that stands still gets many looks.
+	shareOdds = 4
 )
 
-// JudgeShare compares the observed share of requests with the weight (percent) that was set.
-func JudgeShare(weight int32, c Counts) Share {
+// JudgeShare compares the observed share of requests with the weight (percent) that was set, and with
+// the weight before it, which is what a gateway serves that did not follow.
+func JudgeShare(weight, before int32, c Counts) Share {
 	n := c.Primary + c.Canary
 	if !c.Known || n == 0 {
 		msg := c.Message
@@ -62,20 +66,29 @@ func JudgeShare(weight int32, c Counts) Share {
 	want := float64(weight) / 100
 	seen := float64(c.Canary) / float64(n)
 	tolerance := shareSigmas*math.Sqrt(want*(1-want)/float64(n)) + shareSlack
+	odds := logOdds(want, float64(before)/100, c)
 	s := Share{Percent: seen * 100, Requests: n}
 	text := fmt.Sprintf("%s %% of %d requests seen on the canary", tenth(s.Percent), n)
 	switch {
-	case math.Abs(seen-want) > tolerance && n >= minShareRequests/4:
-		s.Force = Contradicted
-		s.Message = fmt.Sprintf("%s, weight is %d %%", text, weight)
-	case n < minShareRequests:
-		s.Force = Unverified
-		s.Message = fmt.Sprintf("%s: too few to verify the weight", text)
+	case n < fewRequests:
+		s.Force, s.Message = Unverified, text+": too few to verify the weight"
+	case math.Abs(seen-want) > tolerance || odds <= -shareOdds:
+		s.Force, s.Message = Contradicted, fmt.Sprintf("%s, weight is %d %%", text, weight)
+	case odds < shareOdds && weight != before:
+		s.Force, s.Soon = Unverified, n >= manyRequests
+		s.Message = fmt.Sprintf("%s, which may be %d %% or still %d %%", text, weight, before)
 	default:
-		s.Force = InForce
-		s.Message = text
+		s.Force, s.Message = InForce, text
 	}
 	return s
+}
+
+// logOdds is the logarithm of how much likelier the counts are under one share than under another.
+// No share is taken for impossible: a straggler is no proof.
+func logOdds(want, before float64, c Counts) float64 {
+	const least = 0.001
+	want, before = min(max(want, least), 1-least), min(max(before, least), 1-least)
+	return float64(c.Canary)*math.Log(want/before) + float64(c.Primary)*math.Log((1-want)/(1-before))
 }
 
 func tenth(v float64) string { return fmt.Sprintf("%.1f", v) }

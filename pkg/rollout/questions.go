@@ -62,7 +62,18 @@ func (p *plan) askShare() (analysis.Share, bool) {
 	if !ok {
 		return analysis.Share{}, false
 	}
-	return analysis.JudgeShare(p.status.CanaryWeight, a.Counts), true
+	return analysis.JudgeShare(p.status.CanaryWeight, p.weightBefore(), a.Counts), true
+}
+
+// weightBefore is the listed weight below the present one: what a gateway serves that stands still.
+func (p *plan) weightBefore() int32 {
+	before := int32(0)
+	for _, w := range p.spec.Analysis.Steps() {
+		if w < p.status.CanaryWeight {
+			before = w
+		}
+	}
+	return before
 }
 
 // propagation is the time that a route needs to reach the proxies; what was counted before it is
