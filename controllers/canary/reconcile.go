@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,6 +30,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		// event wakes us; the requeue is for the case that it has come already.
 		ctrl.LoggerFrom(ctx).V(1).Info("dropped a decision", "reason", err.Error())
 		return reconcile.Result{RequeueAfter: 200 * time.Millisecond}, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return reconcile.Result{}, nil // the canary goes with its namespace
 	default:
 		return reconcile.Result{}, err
 	}
