@@ -73,10 +73,15 @@ $(GOLANGCI):
 	mkdir -p $(@D); mv $$dir/golangci-lint $@
 
 .PHONY: test
-test: ## All tests but e2e, with the race detector and in random order
+test: tools ## All tests but e2e, with the race detector and in random order
 	@assets=$(ASSETS); export KUBEBUILDER_ASSETS=$$assets; set -x; \
 	go test -race -shuffle=on ./...; \
 	cd e2e; go test -race -shuffle=on $$(go list ./... | grep -v '/e2e/suite')
+
+# Helm and kustomize are built before the tests that use them: a first build outlasts a test's time.
+.PHONY: tools
+tools:
+	@cd deploy/tools && for tool in helm kustomize; do go tool -n $$tool >/dev/null; done
 
 .PHONY: e2e
 e2e: ## Rollouts on a whole local cluster with traffic (Debian, root; KEEP=1 leaves the cluster up)
