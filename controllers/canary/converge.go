@@ -38,7 +38,7 @@ func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World)
 	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target))
 }
 
-// keepServices keeps the Services of the two sides, and an apex Service where the user has none.
+// keepServices keeps the Services of the two sides.
 func (r *Reconciler) keepServices(ctx context.Context, v *view, w rollout.World) error {
 	if w.Primary == nil || v.target == nil || v.label.Key == "" {
 		return nil
@@ -48,7 +48,7 @@ func (r *Reconciler) keepServices(ctx context.Context, v *view, w rollout.World)
 		if live != nil && workload.SameService(live, want) {
 			continue
 		}
-		if live != nil && live.Labels[v1beta1.CanaryLabel] == "" && live.Labels["app.kubernetes.io/managed-by"] != "flagger" {
+		if live != nil && live.Labels[v1beta1.CanaryLabel] == "" {
 			ctxlog(ctx).Info("taking over a Service of the same name", "service", live.Name)
 		}
 		if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(v1beta1.FieldManager), client.ForceOwnership); err != nil { //nolint:staticcheck // the typed apply configurations have no Service of ours to start from

@@ -66,7 +66,7 @@ const maxReplicaRepairs = 5
 // repairTarget counts and reports a target that somebody scaled up; the world goes back to zero by
 // itself as long as the bound is not reached.
 func (p *plan) repairTarget() {
-	if p.Target.Replicas == 0 || p.fightOver() {
+	if p.Target.Replicas == 0 || fightOver(p.status) {
 		return
 	}
 	if p.status.Repairs == nil {
@@ -86,7 +86,7 @@ func (p *plan) repairTarget() {
 	} else {
 		t.Next = fmt.Sprintf("%s takes over that size and the template goes back to zero", p.Object.PrimaryName())
 	}
-	if p.fightOver() {
+	if fightOver(p.status) {
 		t.Severity = Warning
 		t.Next = fmt.Sprintf("This was undone %d times and is left as it is from now on: tell%s to ignore spec.replicas of %s",
 			maxReplicaRepairs, orTool(p.Target.Writer), p.spec.TargetRef.Name)
@@ -95,8 +95,8 @@ func (p *plan) repairTarget() {
 }
 
 // fightOver is true when the target's replicas are left to whoever sets them.
-func (p *plan) fightOver() bool {
-	return p.status.Repairs != nil && p.status.Repairs.Replicas >= maxReplicaRepairs
+func fightOver(s *v1beta1.CanaryStatus) bool {
+	return s.Repairs != nil && s.Repairs.Replicas >= maxReplicaRepairs
 }
 
 func by(writer string) string {

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 // suspended holds everything while spec.suspend is set. The clocks of the run stand still: what
@@ -48,6 +46,3 @@ func later(t *metav1.MicroTime, by time.Duration) {
 		*t = micro(t.Add(by))
 	}
 }
-
-// isSuspended is true for a status under which the world is left alone.
-func isSuspended(c *v1beta1.Canary) bool { return c.Spec.Suspend }

@@ -41,7 +41,7 @@ type RouteWish struct{ CanaryWeight int32 }
 // object is suspended or cannot be worked with.
 func Desired(o Observed) World {
 	s := &o.Object.Status
-	if isSuspended(o.Object) {
+	if o.Object.Spec.Suspend {
 		return World{}
 	}
 	w := World{Snapshot: o.Target.Revision.Name == ""}
@@ -87,8 +87,7 @@ func serving(o Observed, w *World) {
 	w.Primary = &Clone{Revision: s.LastPromotedSpec}
 	w.ApexToPrimary = true
 	w.Route = &RouteWish{CanaryWeight: s.CanaryWeight}
-	p := plan{status: s}
-	w.EmptyTarget = !p.fightOver()
+	w.EmptyTarget = !fightOver(s)
 	none := int32(0)
 	w.Canary = &Clone{Replicas: &none}
 	if o.Target.Replicas > 0 && !o.Target.Autoscaled && w.EmptyTarget && atRest(s.Rollout) {
