@@ -45,12 +45,14 @@ func (p *plan) analyse() {
 const blindLimit = 15 * time.Second
 
 // blindAgain is true where a weight would pass without anybody having seen that the proxies follow,
-// although they count, and the one before it passed so already or this one was seen not to be taken:
-// with a gateway that stands still, one step is taken on trust and no more.
+// although they count and the next samples will tell. Where the counters have not been sampled since
+// the weight was set, every weight waits for that; where the counts are there and say too little, only
+// one in a row is taken on trust, and none after one that was seen not to be taken.
 func (p *plan) blindAgain(share analysis.Share) bool {
 	r := p.status.Rollout
 	doubtful := p.status.SeenWeight == unverified || r.Held == "WeightNotTaken"
-	return share.Soon && doubtful && !p.Route.Confirmed && p.Now.Sub(r.NextCheckAt.Time) < blindLimit
+	unsampled := share.Requests == 0
+	return share.Soon && (unsampled || doubtful) && !p.Route.Confirmed && p.Now.Sub(r.NextCheckAt.Time) < blindLimit
 }
 
 // unverified is what SeenWeight shows where the requests could not be counted.
