@@ -32,6 +32,7 @@ import (
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
+	"github.com/serin-dev/serin/pkg/workload"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -173,8 +174,9 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // one that goes leaves its target to another
 		Watches(&appsv1.Deployment{}, byLabel).
-		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.DaemonSet{}, byLabel).
+		Watches(&appsv1.DaemonSet{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.mapTo(indexService, apexOf)).
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
@@ -205,6 +207,9 @@ var appeared = predicate.Funcs{
 
 // targetOf names a canary's target among those of its namespace.
 func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
+
+// targetKey is under what indexTarget has a workload.
+func targetKey(o client.Object) string { return workload.Of(o).Kind() + "/" + o.GetName() }
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {

@@ -34,7 +34,7 @@ func (r *Reconciler) seeSiblings(ctx context.Context, v *view) error {
 		if ours || s.Spec.Selector[v.label.Key] != v.label.Value {
 			continue
 		}
-		if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(v.target.Spec.Template.Labels)) {
+		if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(v.target.Template().Labels)) {
 			names = append(names, s.Name)
 		}
 	}
@@ -42,8 +42,8 @@ func (r *Reconciler) seeSiblings(ctx context.Context, v *view) error {
 		return nil
 	}
 	slices.Sort(names)
-	v.problem("SiblingServices", "%s also selected by %s=%s and would be left without pods when Deployment %s goes to zero: turn them to %s=%s once the primary is up, or give the Service that traffic uses in spec.service.name, then set annotation %s=true on the Canary",
-		plural(names), v.label.Key, v.label.Value, v.target.Name, v.label.Key, v.label.Of(v1beta1.RolePrimary), AcknowledgeAnnotation)
+	v.problem("SiblingServices", "%s also selected by %s=%s and would be left without pods when %s %s goes to zero: turn them to %s=%s once the primary is up, or give the Service that traffic uses in spec.service.name, then set annotation %s=true on the Canary",
+		plural(names), v.label.Key, v.label.Value, v.target.Kind(), v.target.GetName(), v.label.Key, v.label.Of(v1beta1.RolePrimary), AcknowledgeAnnotation)
 	return nil
 }
 

@@ -51,6 +51,8 @@ type Workload struct {
 	Images []string
 	// Replicas wanted; Pods, Updated and Available as reported.
 	Replicas, Pods, Updated, Available int32
+	// PerNode is true where the nodes say how many pods there are: a wish of any is one for all of them.
+	PerNode bool
 	// Synced is true when the reported counts are about the present template.
 	Synced bool
 	// Endpoints are the ready addresses in the clone's Service whose pods run Revision.
@@ -62,6 +64,9 @@ type Workload struct {
 // Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
 // older pod is left. Counts of another revision never count.
 func (w Workload) Ready(revision string, want, percent int32) bool {
+	if w.PerNode {
+		want = max(w.Replicas, 1) // nodes come and go
+	}
 	need := (want*percent + 99) / 100
 	return w.Exists && w.Revision == revision && w.Synced &&
 		w.Replicas >= want && w.Updated == w.Pods &&

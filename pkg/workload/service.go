@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +16,7 @@ import (
 // Services renders the Services around a target.
 type Services struct {
 	Canary *v1beta1.Canary
-	Target *appsv1.Deployment
+	Target Object
 	Label  SelectorLabel
 	// Apex as it stands; nil when there is none.
 	Apex *corev1.Service
@@ -123,7 +122,7 @@ func (s Services) ports() []corev1.ServicePort {
 // discovered are the target's other container ports; those of mesh sidecars are theirs.
 func (s Services) discovered(main corev1.ServicePort) []corev1.ServicePort {
 	var out []corev1.ServicePort
-	for _, c := range s.Target.Spec.Template.Spec.Containers {
+	for _, c := range running(&s.Target.Template().Spec) {
 		if c.Name == "istio-proxy" || c.Name == "envoy" {
 			continue
 		}
