@@ -25,6 +25,9 @@ const (
 	// ScaleToZeroKey in a DaemonSet's node selector keeps its pods away: no node has it. It is Serin's
 	// and no part of what the DaemonSet's owner wrote.
 	ScaleToZeroKey = "serin.dev/scale-to-zero"
+	// OriginalPausedReplicasAnnotation on a ScaledObject keeps the pause that it had before its target
+	// became a template; empty for none.
+	OriginalPausedReplicasAnnotation = "serin.dev/original-paused-replicas"
 	// OriginalSelectorAnnotation on the apex Service keeps the selector it had before it was adopted.
 	OriginalSelectorAnnotation = "serin.dev/original-selector"
 )

@@ -20,7 +20,8 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
+		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex,
+		r.pauseScaledObject, r.emptyTarget,
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
@@ -133,20 +134,6 @@ func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live 
 	}
 	if err := r.client.Patch(ctx, copyOf(live), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
 		return fmt.Errorf("patch %s %s/%s: %w", live.Kind(), live.GetNamespace(), live.GetName(), err)
-	}
-	return nil
-}
-
-func (r *Reconciler) keepAutoscaler(ctx context.Context, v *view, w rollout.World) error {
-	if w.Primary == nil || v.scaler == nil || v.target == nil {
-		return nil
-	}
-	want := workload.Autoscaler(v.canary, v.scaler, v.canary.PrimaryName(), w.Primary.Floor)
-	if v.primaryHPA != nil && workload.SameAutoscaler(v.primaryHPA, want) {
-		return nil
-	}
-	if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(v1beta1.FieldManager), client.ForceOwnership); err != nil { //nolint:staticcheck // see keepServices
-		return fmt.Errorf("apply HorizontalPodAutoscaler %s/%s: %w", want.Namespace, want.Name, err)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +31,7 @@ type view struct {
 	primary, subject   workload.Object
 	services           workload.Services
 	primarySvc, canSvc *corev1.Service
-	scaler, primaryHPA *autoscalingv2.HorizontalPodAutoscaler
+	scalers            scalers
 	router             router.Router
 	routed             router.Target
 	state              router.State
@@ -201,27 +200,6 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 	var err error
 	w.Endpoints, err = r.endpoints(ctx, d.GetNamespace(), service, w.Revision)
 	return w, err
-}
-
-func (r *Reconciler) seeAutoscaler(ctx context.Context, v *view) error {
-	ref := v.canary.Spec.AutoscalerRef
-	if ref == nil {
-		return nil
-	}
-	if ref.Kind != "HorizontalPodAutoscaler" {
-		v.problem("UnsupportedAutoscaler", "autoscalers of kind %s are not supported yet: name a HorizontalPodAutoscaler in spec.autoscalerRef", ref.Kind)
-		return nil
-	}
-	var err error
-	if v.scaler, err = get[autoscalingv2.HorizontalPodAutoscaler](ctx, r.client, v.canary.Namespace, ref.Name); err != nil {
-		return err
-	}
-	if v.scaler == nil {
-		v.problem("AutoscalerMissing", "HorizontalPodAutoscaler %s/%s does not exist: create it, or correct spec.autoscalerRef", v.canary.Namespace, ref.Name)
-		return nil
-	}
-	v.primaryHPA, err = get[autoscalingv2.HorizontalPodAutoscaler](ctx, r.client, v.canary.Namespace, ref.Name+"-"+v1beta1.RolePrimary)
-	return err
 }
 
 func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {

@@ -76,7 +76,7 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
 // server does not know cannot be watched.
 func (r *Reconciler) lookAgain(v *view) time.Time {
-	if v.router != nil {
+	if v.router != nil && !v.scalers.unknown {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

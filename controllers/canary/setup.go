@@ -6,6 +6,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -69,6 +70,7 @@ type Reconciler struct {
 	cache     cache.Cache
 	revisions revision.Store
 	routers   routers
+	keda      keda
 	refused   refusals
 	providers providers
 	asker     *asker
@@ -106,6 +108,9 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	r.routers = routers{registry: d.Routers, client: fresh, watch: func(w router.Watch) error {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
+	}}
+	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
+		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
 	}}
 	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
 		if err := mgr.Add(leaderTask(run)); err != nil {
@@ -181,13 +186,22 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
 		Watches(&appsv1.ControllerRevision{}, byLabel).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, func(o client.Object) string {
-			return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
-		}), builder.WithPredicates(scalerChanged)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Build(r)
+}
+
+// scalerKey is under what indexAutoscaler has an autoscaler: its own name, or that of the one it copies.
+func scalerKey(o client.Object) string {
+	return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
+}
+
+// rewritten passes changes of spec and metadata, and none of the status alone.
+func rewritten(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+		!maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
 }
 
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
@@ -195,7 +209,7 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, okBefore := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
 	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Annotations, after.Annotations)
 }}
 
 // appeared passes what is new to the cache, and no change of it.
