@@ -20,7 +20,7 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex,
+		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.setRoute, r.keepBridge, r.turnApex,
 		r.pauseScaledObject, r.emptyTarget,
 	}
 	for _, step := range steps {

@@ -14,6 +14,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -183,6 +185,9 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&appsv1.DaemonSet{}, byLabel).
 		Watches(&appsv1.DaemonSet{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.mapTo(indexService, apexOf)).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
+		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
+		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.allBeside), builder.WithPredicates(predicate.Funcs{UpdateFunc: rewritten})).
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
 		Watches(&appsv1.ControllerRevision{}, byLabel).
@@ -249,17 +254,26 @@ func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Req
 	return r.find(ctx, "")
 }
 
+// allBeside wakes the canaries of the object's namespace.
+func (r *Reconciler) allBeside(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.find(ctx, o.GetNamespace())
+}
+
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {
 	var l v1beta1.CanaryList
 	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace))...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list canaries of a changed object")
 		return nil
 	}
-	names := make([]types.NamespacedName, 0, len(l.Items))
-	for i := range l.Items {
-		names = append(names, client.ObjectKeyFromObject(&l.Items[i]))
+	return requests(keysOf(l.Items))
+}
+
+func keysOf(canaries []v1beta1.Canary) []types.NamespacedName {
+	names := make([]types.NamespacedName, 0, len(canaries))
+	for i := range canaries {
+		names = append(names, client.ObjectKeyFromObject(&canaries[i]))
 	}
-	return requests(names)
+	return names
 }
 
 func requests(names []types.NamespacedName) []reconcile.Request {
