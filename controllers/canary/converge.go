@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,7 +19,7 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.setRoute, r.keepBridge, r.turnApex,
+		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.setRoute, r.keepBridge, r.turnApex, r.keepApex,
 		r.pauseScaledObject, r.emptyTarget,
 	}
 	for _, step := range steps {
@@ -36,26 +35,6 @@ func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World)
 		return nil
 	}
 	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw()))
-}
-
-// keepServices keeps the Services of the two sides.
-func (r *Reconciler) keepServices(ctx context.Context, v *view, w rollout.World) error {
-	if w.Primary == nil || v.target == nil || v.label.Key == "" {
-		return nil
-	}
-	for role, live := range map[string]*corev1.Service{v1beta1.RolePrimary: v.primarySvc, v1beta1.RoleCanary: v.canSvc} {
-		want := v.services.Role(role)
-		if live != nil && workload.SameService(live, want) {
-			continue
-		}
-		if live != nil && live.Labels[v1beta1.CanaryLabel] == "" {
-			ctxlog(ctx).Info("taking over a Service of the same name", "service", live.Name)
-		}
-		if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(v1beta1.FieldManager), client.ForceOwnership); err != nil { //nolint:staticcheck // the typed apply configurations have no Service of ours to start from
-			return fmt.Errorf("apply Service %s/%s: %w", want.Namespace, want.Name, err)
-		}
-	}
-	return nil
 }
 
 func (r *Reconciler) keepClones(ctx context.Context, v *view, w rollout.World) error {
@@ -134,40 +113,6 @@ func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live 
 	}
 	if err := r.client.Patch(ctx, copyOf(live), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
 		return fmt.Errorf("patch %s %s/%s: %w", live.Kind(), live.GetNamespace(), live.GetName(), err)
-	}
-	return nil
-}
-
-// turnApex turns the apex Service to the primary's pods, and keeps what it selected before beside it.
-func (r *Reconciler) turnApex(ctx context.Context, v *view, w rollout.World) error {
-	if !w.ApexToPrimary || v.target == nil || v.label.Key == "" || v.Apex.ToPrimary {
-		return nil
-	}
-	apex := v.services.Apex
-	if apex == nil {
-		svc := v.services.NewApex()
-		if err := r.client.Create(ctx, svc, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("create Service %s/%s: %w", svc.Namespace, svc.Name, err)
-		}
-		return nil
-	}
-	original, err := json.Marshal(apex.Spec.Selector)
-	if err != nil {
-		return fmt.Errorf("encode selector of Service %s: %w", apex.Name, err)
-	}
-	annotations := map[string]string{}
-	if _, ok := apex.Annotations[v1beta1.OriginalSelectorAnnotation]; !ok {
-		annotations[v1beta1.OriginalSelectorAnnotation] = string(original)
-	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": apex.ResourceVersion, "annotations": annotations},
-		"spec":     map[string]any{"selector": v.services.ApexSelector()},
-	})
-	if err != nil {
-		return fmt.Errorf("encode patch of Service %s: %w", apex.Name, err)
-	}
-	if err := r.client.Patch(ctx, apex.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("turn Service %s/%s to the primary: %w", apex.Namespace, apex.Name, err)
 	}
 	return nil
 }

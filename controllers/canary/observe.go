@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -140,33 +139,6 @@ func (r *Reconciler) writer(ctx context.Context, live client.Object, field strin
 	return last.Manager
 }
 
-func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
-	c := v.canary
-	apex, err := get[corev1.Service](ctx, r.client, c.Namespace, c.ApexName())
-	if err != nil {
-		return err
-	}
-	v.services = workload.Services{Canary: c, Target: v.target, Label: v.label, Apex: apex}
-	if v.primarySvc, err = get[corev1.Service](ctx, r.client, c.Namespace, c.PrimaryServiceName()); err != nil {
-		return err
-	}
-	if v.canSvc, err = get[corev1.Service](ctx, r.client, c.Namespace, c.CanaryServiceName()); err != nil {
-		return err
-	}
-	if apex != nil && v.label.Key != "" {
-		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
-		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
-			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), `"f:selector"`)
-		}
-		if apex.Spec.Type == corev1.ServiceTypeExternalName {
-			v.problem("ApexRefused", "Service %s/%s is of type ExternalName and has no pods: name another in spec.service.name", c.Namespace, apex.Name)
-		} else if missing := v.services.MissingPort(); missing != "" {
-			v.problem("ServicePortMissing", "%s", missing)
-		}
-	}
-	return nil
-}
-
 func (r *Reconciler) seeClones(ctx context.Context, v *view) error {
 	c := v.canary
 	var err error
@@ -176,6 +148,7 @@ func (r *Reconciler) seeClones(ctx context.Context, v *view) error {
 	if v.subject, err = r.workloadNamed(ctx, c, c.CanaryName()); err != nil {
 		return err
 	}
+	v.services.Primary = v.primary
 	if v.Primary, err = r.workload(ctx, v, v.primary, c.PrimaryServiceName()); err != nil {
 		return err
 	}
