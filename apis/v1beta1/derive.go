@@ -54,6 +54,14 @@ func (a *CanaryAnalysis) IntervalDuration() time.Duration {
 	return max(duration(a.Interval, defaultInterval), minInterval)
 }
 
+// BakeDuration is how long a promoted revision is watched; 0 for not at all.
+func (a *CanaryAnalysis) BakeDuration() time.Duration {
+	if a == nil {
+		return 0
+	}
+	return duration(a.BakeTime, 0)
+}
+
 // MaxFailedChecks is how many failed checks end a rollout.
 func (a *CanaryAnalysis) MaxFailedChecks() int32 {
 	if a == nil {

@@ -28,6 +28,9 @@ func (p *plan) analyse() {
 	if held := p.routeHeld(); held {
 		return
 	}
+	if p.forced() {
+		return
+	}
 	if r.Gate != nil && p.leaveStep("") {
 		return
 	}
@@ -36,7 +39,7 @@ func (p *plan) analyse() {
 		return
 	}
 	share, shareIn := p.askShare()
-	checks, checksIn := p.askMetrics()
+	checks, checksIn := p.askMetrics(r.ExposedSince.Time, false)
 	if !hooksIn || !checksIn || !shareIn {
 		return
 	}
@@ -179,7 +182,7 @@ func (p *plan) shift(step v1beta1.ListedStep, t Telling) {
 	p.status.CanaryWeight = step.Weight
 	r.Rules = p.rules(step)
 	r.WeightIndex++
-	r.Passed = 0
+	r.Passed, r.Forced = 0, ""
 	now := micro(p.Now)
 	r.WeightSince, r.StepSince = &now, &now
 	if r.ExposedSince == nil {

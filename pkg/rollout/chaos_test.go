@@ -15,7 +15,7 @@ import (
 // start, outages, lost statuses. The sim checks its invariants after every write; when all is quiet
 // again the canary must be at rest with what the target holds, or hold it as rejected.
 func TestNothingUsersDoBreaksARollout(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(300) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			s := newSim(t, func(c *v1beta1.Canary) {
@@ -38,7 +38,7 @@ func TestNothingUsersDoBreaksARollout(t *testing.T) {
 func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	tags := []string{"6.0.0", "6.0.1", "6.0.2", "6.1.0"}
 	tag := tags[r.IntN(len(tags))]
-	switch r.IntN(13) {
+	switch r.IntN(17) {
 	case 0, 1, 2, 3:
 		s.setImage(at, tag)
 	case 4:
@@ -60,6 +60,9 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 		s.user(at, "somebody scales the template", func() { s.target.Replicas = int32(r.IntN(4)) })
 	case 11:
 		s.user(at, "somebody turns the Service back", func() { s.apex.ToPrimary = false })
+	case 12, 13, 14, 15:
+		texts := []string{"pause", "resume", "promote", "promote --full", "abort", "retry", "rollback", "rollback --to-image=" + tag, "restart"}
+		s.tell(at, texts[r.IntN(len(texts))])
 	default:
 		kind := r.IntN(kinds)
 		s.user(at, fmt.Sprintf("the strategy is edited to %d", kind), func() {
@@ -70,7 +73,7 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 }
 
 // kinds is how many strategies there are to choose from.
-const kinds = 8
+const kinds = 9
 
 // strategy gives a canary one of them.
 func strategy(c *v1beta1.Canary, kind int) {
@@ -90,6 +93,8 @@ func strategy(c *v1beta1.Canary, kind int) {
 		a.StepWeight, a.StepWeightPromotion, a.Mirror = 30, 40, true
 	case 6:
 		a.Steps = []v1beta1.CanaryStep{{Match: insiders, Duration: "25s"}, {Weight: new(v1beta1.Weight(5))}, {Weight: new(v1beta1.Weight(500)), Mirror: 100}}
+	case 7:
+		a.StepWeight, a.BakeTime = 50, "45s"
 	default:
 		a.StepWeight = 50
 		a.Webhooks = []v1beta1.CanaryWebhook{{Type: v1beta1.HookConfirmRollout, Name: "a"}, {Type: v1beta1.HookConfirmTrafficIncrease, Name: "b"},
@@ -101,6 +106,7 @@ func strategy(c *v1beta1.Canary, kind int) {
 // settle ends all mischief; every revision can start from then on.
 func settle(s *sim) {
 	s.c.Spec.Suspend = false
+	s.tell(s.now.Sub(s.begin)+time.Second, "resume")
 	s.reply = healthy
 	s.broken = map[string]bool{}
 	for role, p := range map[string]*pods{"primary": s.primary, "canary": s.canary} {

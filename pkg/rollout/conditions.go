@@ -92,6 +92,8 @@ func (p *plan) explainRollout() (reason, message string) {
 		return reason, fmt.Sprintf("%s is judged at %s %% of the traffic; next check %s", r.Revision.Image, p.status.CanaryWeight, clock(r.NextCheckAt.Time))
 	case v1beta1.StepCopying:
 		return reason, fmt.Sprintf("%s rolls to %s, until %s", p.Object.PrimaryName(), r.Revision.Image, clock(r.Until.Time))
+	case v1beta1.StepBaking:
+		return reason, fmt.Sprintf("%s serves and is watched until %s; %s is kept warm", r.Revision.Image, clock(r.Until.Time), r.From.Image)
 	case v1beta1.StepRestoring:
 		return reason, fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
 	default:

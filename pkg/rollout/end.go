@@ -27,8 +27,12 @@ func (p *plan) fail(reason, message string) { p.end(v1beta1.OutcomeFailed, reaso
 func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
 	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
-	if o == v1beta1.OutcomeFailed {
+	switch {
+	case o != v1beta1.OutcomeFailed:
+	case !r.Pinned:
 		p.status.Rejected = r.Revision.Name
+	case p.status.Rejected == p.status.LastPromotedSpec:
+		p.status.Rejected = "" // the template holds what goes on serving
 	}
 	if p.status.Phase == v1beta1.PhaseWaiting || p.status.Phase == v1beta1.PhaseWaitingPromotion {
 		p.status.Phase = v1beta1.PhaseProgressing
@@ -141,7 +145,11 @@ func (p *plan) drain() {
 func (p *plan) drained(how string) {
 	r := p.status.Rollout
 	t := p.Target.Revision
-	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec {
+	if p.bakes() {
+		p.beginBake(how)
+		return
+	}
+	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec && p.status.PausedAt == nil {
 		p.conclude()
 		p.startRollout(t)
 		return

@@ -21,7 +21,7 @@ const pauseGate = "pause"
 func (p *plan) gateOpen(kind string, pause bool) bool {
 	r := p.status.Rollout
 	closed := p.closedGates(kind)
-	if pause && !slices.Contains(r.PassedHooks, pauseGate) {
+	if pause || p.status.PausedAt != nil {
 		closed = append(closed, hook{CanaryWebhook: v1beta1.CanaryWebhook{Name: pauseGate}, index: -1})
 	}
 	if len(closed) == 0 {
@@ -105,7 +105,7 @@ func (p *plan) tellGate(h hook) {
 
 func (p *plan) gateText(h hook) string {
 	if h.Name == pauseGate {
-		return fmt.Sprintf("%s is paused at the end of step %d", p.status.Rollout.Revision.Image, p.status.Rollout.WeightIndex)
+		return fmt.Sprintf("%s is paused at step %d", p.status.Rollout.Revision.Image, p.status.Rollout.WeightIndex)
 	}
 	text := fmt.Sprintf("%s waits for %s (%s)", p.status.Rollout.Revision.Image, h.Name, h.Type)
 	if h.said != "" {
@@ -116,7 +116,11 @@ func (p *plan) gateText(h hook) string {
 
 func (p *plan) gateNext(h hook) string {
 	if h.Name == pauseGate {
-		return fmt.Sprintf("kubectl serin promote %s goes on, kubectl serin abort %s rolls back", p.Object.Name, p.Object.Name)
+		verb := v1beta1.VerbPromote
+		if p.status.PausedAt != nil {
+			verb = v1beta1.VerbResume
+		}
+		return fmt.Sprintf("kubectl serin %s %s goes on, kubectl serin abort %s rolls back", verb, p.Object.Name, p.Object.Name)
 	}
 	next := fmt.Sprintf("It is asked every %s until it says yes", span(gatePoll))
 	if limit := h.DeadlineDuration(); limit > 0 {
@@ -147,7 +151,12 @@ func (p *plan) rollbackAsked() bool {
 		p.wakeAt(p.status.Rollout.Since.Add(time.Duration(p.gateTurn()+1) * gatePoll))
 		a, ok := p.poll(Question{Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index}, p.gateTurn())
 		if ok && a.Measurement.Evidence == analysis.Measured && a.Measurement.Value != 0 {
-			p.fail("RollbackRequested", fmt.Sprintf("hook %s (rollback) asked for it", h.Name))
+			why := fmt.Sprintf("hook %s (rollback) asked for it", h.Name)
+			if p.status.Rollout.Step == v1beta1.StepBaking {
+				p.unbake(v1beta1.OutcomeFailed, "RollbackRequested", why)
+			} else {
+				p.fail("RollbackRequested", why)
+			}
 			return true
 		}
 	}
@@ -159,7 +168,11 @@ func (p *plan) confirm() {
 	if p.abandoned() || p.rollbackAsked() {
 		return
 	}
-	if p.gateOpen(v1beta1.HookConfirmRollout, false) {
+	r := p.status.Rollout
+	if r.Forced != "" || p.gateOpen(v1beta1.HookConfirmRollout, false) {
+		if r.Forced == forcedStep {
+			r.Forced = ""
+		}
 		p.beginStarting(Telling{Reason: "Confirmed", Moment: Moved, Severity: Info,
 			What: p.status.Rollout.Revision.Image + " may start"})
 	}

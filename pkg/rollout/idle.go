@@ -21,6 +21,10 @@ func (p *plan) idle() {
 		// held until the template changes
 	case p.waiting.stalled:
 		// a rollout would not get where it has to: the condition says why
+	case p.status.PausedAt != nil:
+		p.wait("Paused", fmt.Sprintf("%s waits: the canary is paused. kubectl serin resume %s goes on", t.Image, p.Object.Name))
+	case p.Ahead != "":
+		p.wait("WaitingForOthers", fmt.Sprintf("%s waits: %s", t.Image, p.Ahead))
 	case !p.routeHolds(0):
 		p.wait("RouteNotAtRest", "a new revision waits until the route is back at 0 % for the canary")
 	default:
@@ -44,11 +48,13 @@ func (p *plan) unreject() {
 
 // startRollout begins the analysis of a revision. Nothing of the run before it is inherited.
 func (p *plan) startRollout(r v1beta1.RevisionStatus) {
+	skipped := p.recently(r.Name)
 	p.beginRollout(r)
 	run := p.status.Rollout
+	run.Skipped = skipped
 	t := Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
 		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number)}
-	if gates := p.hooks(v1beta1.HookConfirmRollout); len(gates) > 0 {
+	if gates := p.hooks(v1beta1.HookConfirmRollout); len(gates) > 0 && skipped == "" {
 		p.status.Phase = v1beta1.PhaseWaiting
 		p.enter(v1beta1.StepConfirming, 0)
 		run.CanaryReplicas = 0

@@ -18,6 +18,9 @@ func Plan(o Observed) Decision {
 }
 
 func (p *plan) dispatch() {
+	if p.obey(); p.moved {
+		return
+	}
 	if p.suspended() {
 		return
 	}
@@ -51,6 +54,8 @@ func (p *plan) run() {
 		p.copy()
 	case v1beta1.StepRestoring:
 		p.restore()
+	case v1beta1.StepBaking:
+		p.bake()
 	case v1beta1.StepShiftingBack:
 		p.shiftBack()
 	case v1beta1.StepDraining:
@@ -128,6 +133,8 @@ func (p *plan) move(t Telling) {
 const (
 	maxJournal = 40
 	maxHistory = 10
+	// maxPromotions is what the widest rollback window looks back on, and what serves.
+	maxPromotions = 11
 )
 
 // touch makes a transition of a change that needs no words: an attempt, a clock.

@@ -7,16 +7,16 @@ import (
 	"github.com/serin-dev/serin/pkg/analysis"
 )
 
-// askMetrics puts every metric of the analysis and judges what has been answered. No query looks
-// back beyond the revision's first request: a fix does not inherit its predecessor's errors.
-func (p *plan) askMetrics() ([]analysis.Check, bool) {
+// askMetrics puts every metric of the step and judges what has been answered. No query looks back
+// beyond since, the revision's first request: a fix does not inherit its predecessor's errors.
+func (p *plan) askMetrics(since time.Time, primary bool) ([]analysis.Check, bool) {
 	all := true
 	var checks []analysis.Check
 	for i, m := range p.step().Metrics {
-		exposed := p.Now.Sub(p.status.Rollout.ExposedSince.Time)
+		exposed := p.Now.Sub(since)
 		a, ok := p.poll(Question{
-			Kind: AskMetric, Metric: &m, Index: i,
-			Since: p.status.Rollout.ExposedSince.Time, Window: min(m.IntervalDuration(), exposed),
+			Kind: AskMetric, Metric: &m, Index: i, Primary: primary,
+			Since: since, Window: min(m.IntervalDuration(), exposed),
 		}, p.turn())
 		if !ok {
 			all = false

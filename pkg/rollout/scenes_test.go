@@ -165,7 +165,7 @@ func (sc scene) check(t *testing.T, s *sim) {
 }
 
 func TestScenesReadAsTheirTranscripts(t *testing.T) {
-	for _, sc := range slices.Concat(scenes, strategies) {
+	for _, sc := range slices.Concat(scenes, strategies, steered) {
 		t.Run(sc.name, func(t *testing.T) {
 			s := sc.run(t, nil)
 			sc.check(t, s)
@@ -189,7 +189,7 @@ func TestScenesReadAsTheirTranscripts(t *testing.T) {
 // TestScenesEndTheSameInAnyOrder delays pods, answers and watch events by chance: the way differs,
 // the end does not.
 func TestScenesEndTheSameInAnyOrder(t *testing.T) {
-	for _, sc := range slices.Concat(scenes, strategies) {
+	for _, sc := range slices.Concat(scenes, strategies, steered) {
 		for seed := range uint64(15) {
 			t.Run(fmt.Sprintf("%s/seed %d", sc.name, seed), func(t *testing.T) {
 				sc.lasts += 3 * time.Minute

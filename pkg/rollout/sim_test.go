@@ -44,6 +44,9 @@ type sim struct {
 	inProxy v1beta1.Weight
 	follows bool
 	writes  int
+	command *Command
+	ahead   string
+	seen    []v1beta1.RevisionStatus
 	// stamp is the highest transition that the world carries.
 	stamp int64
 }
@@ -120,7 +123,7 @@ func succeedingAt(rate float64) func(*sim, Question) (Answer, bool) {
 
 func (s *sim) observed() Observed {
 	return Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
-		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers}
+		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers, Command: s.command, Ahead: s.ahead, Revisions: s.snapshots()}
 }
 
 func (s *sim) workload(p *pods) Workload {
@@ -289,6 +292,31 @@ func (s *sim) at(d time.Duration, what string, do func()) {
 	s.events = append(s.events, event{at: s.now.Add(d), what: what, do: do})
 }
 
+// snapshots are the revisions that the target ever held.
+func (s *sim) snapshots() []Snapshot {
+	if len(s.seen) == 0 || s.seen[len(s.seen)-1].Name != s.target.Revision.Name {
+		s.seen = slices.DeleteFunc(s.seen, func(r v1beta1.RevisionStatus) bool { return r.Name == s.target.Revision.Name })
+		s.seen = append(s.seen, s.target.Revision)
+	}
+	var all []Snapshot
+	for i := range s.seen {
+		r := s.seen[len(s.seen)-1-i]
+		all = append(all, Snapshot{RevisionStatus: r, Number: int64(len(s.seen) - i), Commit: "c0ffee" + strings.ReplaceAll(r.Name, ".", "")})
+	}
+	return all
+}
+
+// tell gives the canary a command after d.
+func (s *sim) tell(d time.Duration, text string) {
+	s.user(d, "kubectl serin "+text, func() {
+		c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.command = &Command{Command: c}
+	})
+}
+
 // user does something after d.
 func (s *sim) user(d time.Duration, what string, do func()) {
 	s.events = append(s.events, event{at: s.begin.Add(d), what: what, do: do})
@@ -354,7 +382,7 @@ func (s *sim) line(who, format string, args ...any) {
 func (s *sim) checkRaise(weight v1beta1.Weight) {
 	if weight > s.route.CanaryWeight && s.route.Exists {
 		r := s.c.Status.Rollout
-		if s.canary == nil || s.canary.revision != r.Revision.Name || s.canary.ready < capacity(s.primary.replicas, weight) {
+		if s.canary == nil || s.canary.revision != r.Revision.Name && s.canary.revision != s.c.Status.LastPromotedSpec || s.canary.ready < capacity(s.primary.replicas, weight) {
 			s.t.Errorf("weight raised to %s on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}

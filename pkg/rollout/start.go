@@ -29,14 +29,20 @@ func (p *plan) start() {
 	if p.waiting.stalled {
 		return
 	}
-	if p.spec.SkipAnalysis {
+	switch {
+	case p.spec.SkipAnalysis:
 		p.beginPromotion("the analysis is skipped (spec.skipAnalysis)")
+		return
+	case r.Skipped != "":
+		p.beginPromotion("the analysis is skipped: " + r.Skipped)
+		return
+	case p.forced():
 		return
 	}
 	if !p.hooksPassed(v1beta1.HookPreRollout) {
 		return
 	}
-	if first.Weight > 0 && !p.gateOpen(v1beta1.HookConfirmTrafficIncrease, false) {
+	if (first.Weight > 0 || p.status.PausedAt != nil) && !p.gateOpen(v1beta1.HookConfirmTrafficIncrease, false) {
 		return
 	}
 	p.shift(first, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
@@ -151,6 +157,9 @@ func (p *plan) count(failed bool, what, why, next string) {
 // abandoned ends the run when the template is no longer the revision under analysis.
 func (p *plan) abandoned() bool {
 	r, t := p.status.Rollout, p.Target.Revision
+	if r.Pinned && t.Name == p.status.Rejected {
+		return false // a command chose the revision over what the template holds
+	}
 	switch t.Name {
 	case "", r.Revision.Name:
 		return false
