@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -54,8 +55,12 @@ func New(service, proxy string, roots *x509.CertPool) (*Client, error) {
 	}, nil
 }
 
-// Address checks the URL of a service.
+// Address reads the URL of a service. Secrets written with echo or an editor end in a newline.
 func Address(service, address string) (*url.URL, error) {
+	address = strings.TrimSpace(address)
+	if address == "" {
+		return nil, fmt.Errorf("%s needs the address of a webhook and has none: put it under the key address into the Secret that secretRef names", service)
+	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, fmt.Errorf("%s's address is not a URL that begins with https:// or http:// (it is not shown here because it may be a secret)", service)
