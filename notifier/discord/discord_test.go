@@ -156,7 +156,7 @@ func TestConfigurationIsRefused(t *testing.T) {
 		cfg  notifier.Config
 		want string
 	}{
-		"no address":               {notifier.Config{}, "discord needs the address of a webhook and has none"},
+		"no address":               {notifier.Config{}, "discord needs an address and has none"},
 		"a name that is taken":     {notifier.Config{Address: "https://discord.com/x", Username: "Discord Bot"}, "discord takes no username"},
 		"a name that is too long":  {notifier.Config{Address: "https://discord.com/x", Username: strings.Repeat("ü", 81)}, "discord takes no username"},
 		"a proxy without a scheme": {notifier.Config{Address: "https://discord.com/x", Proxy: "proxy:3128"}, "discord's proxy is not a URL"},

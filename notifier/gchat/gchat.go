@@ -114,7 +114,9 @@ func colored(text string, l card.Look) string {
 // from what follows, and a star or an underline stays.
 var lead = regexp.MustCompile(`<(\w)`)
 
-func escape(s string) string { return lead.ReplaceAllString(strings.ReplaceAll(s, "`", "'"), "<\u200b$1") }
+func escape(s string) string {
+	return lead.ReplaceAllString(strings.ReplaceAll(s, "`", "'"), "<\u200b$1")
+}
 
 func advise(code int, _ []byte) string {
 	switch code {

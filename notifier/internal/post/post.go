@@ -59,7 +59,7 @@ func New(service, proxy string, roots *x509.CertPool) (*Client, error) {
 func Address(service, address string) (*url.URL, error) {
 	address = strings.TrimSpace(address)
 	if address == "" {
-		return nil, fmt.Errorf("%s needs the address of a webhook and has none: put it under the key address into the Secret that secretRef names", service)
+		return nil, fmt.Errorf("%s needs an address and has none: put the webhook's URL under the key address into the Secret that secretRef names", service)
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
