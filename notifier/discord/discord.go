@@ -111,7 +111,7 @@ func advise(code int, answer []byte) string {
 	var said struct {
 		Code int `json:"code"`
 	}
-	_ = json.Unmarshal(answer, &said) //nolint:errcheck // an answer that is not Discord's has no code
+	_ = json.Unmarshal(answer, &said) // an answer that is not Discord's has no code
 	switch {
 	case said.Code == forum:
 		return "the webhook is that of a forum: use one of a text channel, or add ?thread_id= and a thread's ID to the address"

@@ -95,7 +95,7 @@ func advise(code int, answer []byte) string {
 	var said struct {
 		Error string `json:"error"`
 	}
-	_ = json.Unmarshal(answer, &said) //nolint:errcheck // an answer that is not Rocket.Chat's has no word
+	_ = json.Unmarshal(answer, &said) // an answer that is not Rocket.Chat's has no word
 	if do := advice[said.Error]; do != "" {
 		return do
 	}

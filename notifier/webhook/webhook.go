@@ -132,11 +132,11 @@ func envelope(m notifier.Message, kind string, data any) event {
 
 // source is the canary, within the installation where that has a name.
 func source(m notifier.Message) string {
-	path := "/serin"
+	path := []string{"", "serin"}
 	for _, part := range []string{m.Cluster, m.Canary.Namespace, m.Canary.Name} {
 		if part != "" {
-			path += "/" + url.PathEscape(part)
+			path = append(path, url.PathEscape(part))
 		}
 	}
-	return path
+	return strings.Join(path, "/")
 }

@@ -80,7 +80,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	if after := resp.Header.Get("Retry-After"); resp.StatusCode == http.StatusTooManyRequests ||
 		resp.StatusCode == http.StatusServiceUnavailable && after != "" {
 		defer func() { _ = resp.Body.Close() }()
-		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) //nolint:errcheck // the header may say it all
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // the header may say it all
 		return nil, RateLimited(c.service, c.pause.begin(after, answer))
 	}
 	return resp, nil
