@@ -118,7 +118,7 @@ func smallPrint(m notifier.Message) []slack.MixedElement {
 	return notes
 }
 
-func bar(weight int32) string { return fmt.Sprintf("`%s` %d %%", card.Bar(weight), weight) }
+func bar(weight float64) string { return "`" + card.Bar(weight) + "` " + card.Percent(weight) }
 
 // section is shown whole: Slack would fold what is long and hide the checks that matter.
 func section(text string) *slack.SectionBlock {

@@ -25,7 +25,7 @@ type data struct {
 	Why       string    `json:"why,omitempty"`
 	Next      string    `json:"next,omitempty"`
 	Phase     string    `json:"phase,omitempty"`
-	Weight    int32     `json:"weight"`
+	Weight    float64   `json:"weight"`
 	Step      int32     `json:"step,omitempty"`
 	Steps     int32     `json:"steps,omitempty"`
 	At        time.Time `json:"at,omitzero"`

@@ -41,6 +41,8 @@ func (p *plan) dispatch() {
 // run dispatches a rollout's sub-step.
 func (p *plan) run() {
 	switch p.status.Rollout.Step {
+	case v1beta1.StepConfirming:
+		p.confirm()
 	case v1beta1.StepStarting:
 		p.start()
 	case v1beta1.StepAnalysing:
@@ -85,7 +87,7 @@ type hold struct {
 func (p *plan) decide() Decision {
 	d := Decision{Questions: p.questions, WakeAt: p.wake}
 	before := &p.Object.Status
-	if p.status.CanaryWeight != before.CanaryWeight {
+	if p.status.CanaryWeight != before.CanaryWeight || rulesOf(p.status) != rulesOf(before) {
 		p.status.WeightTransition = p.status.Transition
 	}
 	p.conditions()
@@ -100,13 +102,21 @@ func (p *plan) decide() Decision {
 	return d
 }
 
+// rulesOf names the rules that a status asks the route for.
+func rulesOf(s *v1beta1.CanaryStatus) string {
+	if s.Rollout == nil {
+		return ""
+	}
+	return digest(s.Rollout.Rules)
+}
+
 // move is one transition: the counter goes up, the journal and the tellings say what was decided.
 func (p *plan) move(t Telling) {
 	p.touch()
 	p.status.LastTransitionTime = second(p.Now)
 	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
 		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
-		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity),
+		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted,
 		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++
@@ -132,7 +142,7 @@ func (p *plan) touch() {
 func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
 	r := p.status.Rollout
 	r.Step, r.Since, r.Until, r.NextCheckAt = s, micro(p.Now), nil, nil
-	r.PassedHooks, r.Held = nil, ""
+	r.PassedHooks, r.Held, r.Gate = nil, "", nil
 	r.Attempt++
 	if deadline > 0 {
 		until := micro(p.Now.Add(deadline))

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ var scenes = []scene{
 			s.user(20*time.Second, "a GitOps tool resets replicas", func() { s.target.Replicas, s.target.Writer = 2, "argocd-controller" })
 			s.user(25*time.Second, "a GitOps tool resets the selector", func() { s.apex.ToPrimary, s.apex.Writer = false, "argocd-controller" })
 			s.setImage(30*time.Second, "6.0.1")
-			s.user(40*time.Second, "somebody edits the route", func() { s.route.CanaryWeight = 1 })
+			s.user(40*time.Second, "somebody edits the route", func() { s.route.CanaryWeight = 10 })
 		}},
 	{name: "the template's size is the primary's", lasts: time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
 		play: func(s *sim) {
@@ -129,7 +130,7 @@ var scenes = []scene{
 			s.setImage(30*time.Second, "6.0.1")
 			asked := 0
 			s.reply = func(s *sim, q Question) (Answer, bool) {
-				if q.Kind == AskHook && q.Name == "accept" {
+				if q.Kind == AskHook && q.Hook.Name == "accept" {
 					if asked++; asked == 1 {
 						return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 0, Message: "HTTP 500: not yet"}}, true
 					}
@@ -155,7 +156,7 @@ func (sc scene) check(t *testing.T, s *sim) {
 	if st.Phase != sc.phase || st.Promoted == nil || st.Promoted.Name != "podinfo-"+sc.promoted {
 		t.Errorf("ended as %s with %v promoted, want %s with %s\n%s", st.Phase, st.Promoted, sc.phase, sc.promoted, s.out.String())
 	}
-	if s.route.CanaryWeight != 0 || s.canary.replicas != 0 || s.primary.revision != "podinfo-"+sc.promoted || s.target.Replicas != 0 {
+	if s.route.CanaryWeight != 0 || s.route.Rules != "" || s.canary.replicas != 0 || s.primary.revision != "podinfo-"+sc.promoted || s.target.Replicas != 0 {
 		t.Errorf("not at rest: route %+v, canary %+v, primary %+v, target %+v\n%s", s.route, s.canary, s.primary, s.target, s.out.String())
 	}
 	if s.primary.floor != 0 {
@@ -164,7 +165,7 @@ func (sc scene) check(t *testing.T, s *sim) {
 }
 
 func TestScenesReadAsTheirTranscripts(t *testing.T) {
-	for _, sc := range scenes {
+	for _, sc := range slices.Concat(scenes, strategies) {
 		t.Run(sc.name, func(t *testing.T) {
 			s := sc.run(t, nil)
 			sc.check(t, s)
@@ -188,7 +189,7 @@ func TestScenesReadAsTheirTranscripts(t *testing.T) {
 // TestScenesEndTheSameInAnyOrder delays pods, answers and watch events by chance: the way differs,
 // the end does not.
 func TestScenesEndTheSameInAnyOrder(t *testing.T) {
-	for _, sc := range scenes {
+	for _, sc := range slices.Concat(scenes, strategies) {
 		for seed := range uint64(15) {
 			t.Run(fmt.Sprintf("%s/seed %d", sc.name, seed), func(t *testing.T) {
 				sc.lasts += 3 * time.Minute

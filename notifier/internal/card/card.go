@@ -4,6 +4,7 @@ package card
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/serin-dev/serin/notifier"
@@ -38,8 +39,8 @@ func Span(m notifier.Message) string {
 const cells = 20
 
 // Bar draws the canary's share: empty at 0 % and full at 100 % only.
-func Bar(weight int32) string {
-	weight = min(max(weight, 0), 100)
+func Bar(weight float64) string {
+	weight = inRange(weight)
 	filled := int(weight+2) * cells / 100
 	switch {
 	case weight == 100:
@@ -50,6 +51,13 @@ func Bar(weight int32) string {
 	return strings.Repeat("▓", filled) + strings.Repeat("░", cells-filled)
 }
 
+// Percent writes the canary's share, down to tenths: 12.5 %.
+func Percent(weight float64) string {
+	return strconv.FormatFloat(inRange(weight), 'f', -1, 64) + " %"
+}
+
+func inRange(weight float64) float64 { return min(max(weight, 0), 100) }
+
 // Standing is where the rollout stands, or how it ended: its share of the traffic, phase, step and
 // times. A message that belongs to no rollout has none.
 func Standing(m notifier.Message) string {
@@ -58,7 +66,7 @@ func Standing(m notifier.Message) string {
 	}
 	var parts []string
 	if m.Kind != notifier.Ended {
-		parts = append(parts, fmt.Sprintf("%s %d %%", Bar(m.Weight), m.Weight))
+		parts = append(parts, Bar(m.Weight)+" "+Percent(m.Weight))
 	}
 	if m.Phase != "" {
 		parts = append(parts, m.Phase)

@@ -19,7 +19,7 @@ func TestOneLine(t *testing.T) {
 
 func TestBar(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		weight int32
+		weight float64
 		want   string
 	}{
 		"no traffic is an empty bar":        {0, "░░░░░░░░░░░░░░░░░░░░"},
@@ -27,6 +27,7 @@ func TestBar(t *testing.T) {
 		"a weight fills its share":          {50, "▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░"},
 		"nearly all traffic is not all":     {99, "▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░"},
 		"all traffic is a full bar":         {100, "▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓"},
+		"tenths are seen":                   {0.1, "▓░░░░░░░░░░░░░░░░░░░"},
 		"a weight out of range is its edge": {-3, "░░░░░░░░░░░░░░░░░░░░"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -78,5 +79,13 @@ func TestClock(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for weight, want := range map[float64]string{0: "0 %", 12.5: "12.5 %", 0.1: "0.1 %", 100: "100 %", 120: "100 %", -3: "0 %"} {
+		if got := Percent(weight); got != want {
+			t.Errorf("%g became %s, want %s", weight, got, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -16,7 +17,7 @@ import (
 type fields struct {
 	Canary, Namespace, Kind, Severity, What, Why, Next, From, To, Phase, Cluster string
 
-	Weight  int32
+	Weight  float64
 	Rollout int64
 }
 
@@ -174,8 +175,23 @@ func (w walk) pipe(p *parse.PipeNode) error {
 				return err
 			}
 		}
+		if slices.ContainsFunc(c.Args, isWeight) {
+			broken(c.Args)
+		}
 	}
 	return nil
+}
+
+func isWeight(n parse.Node) bool { return strings.HasSuffix(n.String(), ".Weight") }
+
+// broken makes fractions of whole numbers. A weight has tenths, and text/template compares a fraction
+// with nothing else.
+func broken(args []parse.Node) {
+	for _, arg := range args {
+		if n, ok := arg.(*parse.NumberNode); ok && n.IsFloat {
+			n.IsInt, n.IsUint, n.Text = false, false, strconv.FormatFloat(n.Float64, 'f', 1, 64)
+		}
+	}
 }
 
 func (w walk) value(n parse.Node) error {

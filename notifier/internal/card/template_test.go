@@ -19,7 +19,7 @@ func TestTemplate(t *testing.T) {
 		"none is the sentence":                  {" \n", "⚠️ PRODUCTION · APPS/PODINFO 6.0.2 · CHECK 1 OF 5 FAILED"},
 		"every field":                           {"{{.Canary}} {{.Namespace}} {{.Kind}} {{.Severity}} {{.What}} {{.Why}} {{.Next}} {{.From}} {{.To}} {{.Weight}} {{.Phase}} {{.Rollout}} {{.Cluster}}", "PODINFO APPS HELD WARN CHECK 1 OF 5 FAILED SUCCESS RATE"},
 		"the template's own words are markup":   {"<!here> *{{.Canary}}*", "<!here> *PODINFO*"},
-		"a comparison sees what is not escaped": {`{{if and (eq .Canary "podinfo") (gt .Weight 10)}}yes{{else}}no{{end}}`, "yes"},
+		"a comparison sees what is not escaped": {`{{if and (eq .Canary "podinfo") (gt .Weight 10) (lt $.Weight 99.5) (ne 0x10 .Weight)}}yes{{else}}no{{end}}`, "yes"},
 		"with has a dot of its own":             {"{{with .Why}}{{.}} at {{$.Weight}} %{{end}}", "SUCCESS RATE 96.2 % < 99 %: 38 OF 1,004 REQUESTS FAILED IN 60S at 15 %"},
 		"variables":                             {"{{$to := .To}}{{$to}}", "6.0.2"},
 		"lines":                                 {"a\nb", "a\nb"},
@@ -55,7 +55,7 @@ func TestBadTemplateIsRefusedAndSaysWhere(t *testing.T) {
 		"a function that is ours":              {`{{escape .Why}}`, `line:1: function "escape" not defined`},
 		"a loop without an end":                {"{{range $i := 9223372036854775807}}{{end}}", "line:1:8: {{range $i := 9223372036854775807}}{{end}} cannot be used here"},
 		"a call of itself":                     {`{{define "x"}}{{template "x"}}{{end}}{{template "x"}}`, `line:1:48: {{template "x"}} cannot be used here`},
-		"a comparison of unlike things":        {`{{if eq .Weight "15"}}x{{end}}`, `line:1:5: executing "line" at <eq .Weight "15">: error calling eq: incompatible types for comparison: int32 and string`},
+		"a comparison of unlike things":        {`{{if eq .Weight "15"}}x{{end}}`, `line:1:5: executing "line" at <eq .Weight "15">: error calling eq: incompatible types for comparison: float64 and string`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := ParseTemplate(test.template, shout)
