@@ -1,6 +1,8 @@
 package card
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -66,6 +68,30 @@ func TestBadTemplateIsRefusedAndSaysWhere(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := regexp.MustCompile(`template: \|-\n((?: {4}.*\n)+)`).FindSubmatch(page)
+	if sample == nil {
+		t.Fatal("docs/alerts.md has no template")
+	}
+	parsed, err := ParseTemplate(string(sample[1]), shout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "<!here> *PODINFO* 6.0.1 → 6.0.2: ROLLED BACK\n    Why: SUCCESS RATE 96.2 % < 99 % IN 5 CHECKS"
+	if diff := cmp.Diff(want, parsed.Text(notifiertest.Rollback()[4], 4000)); diff != "" {
+		t.Errorf("text (-want +got):\n%s", diff)
+	}
+	for _, name := range fieldNames {
+		if !strings.Contains(string(page), "`."+name+"`") {
+			t.Errorf("docs/alerts.md does not know .%s", name)
+		}
 	}
 }
 
