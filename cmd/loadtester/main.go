@@ -37,6 +37,8 @@ func main() {
 func start(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks for an orderly end, the second one kills.
+	context.AfterFunc(ctx, stop)
 	if tool, args, ok := findTool(args); ok {
 		return tool(ctx, args, os.Stdout, os.Stderr)
 	}

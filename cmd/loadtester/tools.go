@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/serin-dev/serin/pkg/loadtester/gate"
+	"github.com/serin-dev/serin/pkg/loadtester/load"
 )
 
 // tool is a program that this one is as well. It returns its exit code.
@@ -15,6 +16,9 @@ type tool func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 var tools = map[string]tool{
 	string(gate.Confirm):  gateTool(gate.Confirm),
 	string(gate.Rollback): gateTool(gate.Rollback),
+	"hey":                 load.Hey,
+	"ghz":                 load.Ghz,
+	"grpc_health_probe":   load.Probe,
 }
 
 func findTool(args []string) (tool, []string, bool) {

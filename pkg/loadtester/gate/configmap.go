@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 )
@@ -23,20 +25,25 @@ const requestTimeout = 5 * time.Second
 // that was opened in one replica is open in all. The ConfigMap must be there; a right to create one
 // could not be bound to its name.
 type ConfigMap struct {
-	client corev1client.ConfigMapInterface
-	where  string // as a user would name it
-	name   string
+	client          *rest.RESTClient
+	namespace, name string
 }
 
-// NewConfigMap keeps the gates in the ConfigMap of that name and namespace.
+// NewConfigMap keeps the gates in the ConfigMap of that name and namespace. Its client knows
+// ConfigMaps alone: one of all kinds would add 16 MB to the program.
 func NewConfigMap(config *rest.Config, namespace, name string) (*ConfigMap, error) {
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.ConfigMap{})
+	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	config = rest.CopyConfig(config)
 	config.Timeout = requestTimeout
-	client, err := corev1client.NewForConfig(config)
+	config.APIPath, config.GroupVersion = "/api", &corev1.SchemeGroupVersion
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	client, err := rest.RESTClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make client for the gates: %w", err)
 	}
-	return &ConfigMap{client: client.ConfigMaps(namespace), name: name, where: namespace + "/" + name}, nil
+	return &ConfigMap{client: client, namespace: namespace, name: name}, nil
 }
 
 // InCluster keeps the gates in a ConfigMap of the pod's own namespace.
@@ -54,9 +61,9 @@ func InCluster(name string) (*ConfigMap, error) {
 
 // Read implements Store.
 func (c *ConfigMap) Read(ctx context.Context) (Set, error) {
-	cm, err := c.client.Get(ctx, c.name, metav1.GetOptions{})
+	cm, err := c.get(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read gates from ConfigMap %s: %w", c.where, err)
+		return nil, fmt.Errorf("read gates from ConfigMap %s/%s: %w", c.namespace, c.name, err)
 	}
 	return decode(cm.Data), nil
 }
@@ -65,7 +72,7 @@ func (c *ConfigMap) Read(ctx context.Context) (Set, error) {
 // faster, what it wrote is read again.
 func (c *ConfigMap) Write(ctx context.Context, key Key, open bool) error {
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		cm, err := c.client.Get(ctx, c.name, metav1.GetOptions{})
+		cm, err := c.get(ctx)
 		if err != nil {
 			return err
 		}
@@ -75,11 +82,16 @@ func (c *ConfigMap) Write(ctx context.Context, key Key, open bool) error {
 		if !change(cm.Data, key, open) {
 			return nil
 		}
-		_, err = c.client.Update(ctx, cm, metav1.UpdateOptions{FieldManager: "serin-loadtester"})
-		return err
+		return c.client.Put().Namespace(c.namespace).Resource("configmaps").Name(c.name).Body(cm).Do(ctx).Error()
 	})
 	if err != nil {
-		return fmt.Errorf("write gates to ConfigMap %s: %w", c.where, err)
+		return fmt.Errorf("write gates to ConfigMap %s/%s: %w", c.namespace, c.name, err)
 	}
 	return nil
+}
+
+func (c *ConfigMap) get(ctx context.Context) (*corev1.ConfigMap, error) {
+	cm := &corev1.ConfigMap{}
+	err := c.client.Get().Namespace(c.namespace).Resource("configmaps").Name(c.name).Do(ctx).Into(cm)
+	return cm, err
 }
