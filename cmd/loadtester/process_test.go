@@ -5,13 +5,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // asProgram makes the test's own binary the load tester: tests run it as real processes.
@@ -174,5 +181,118 @@ func TestGateToolRefuses(t *testing.T) {
 				t.Errorf("%d %q, want %d %q", code, out, tc.code, tc.want)
 			}
 		})
+	}
+}
+
+// links makes this program hey and ghz, as the image does.
+func links(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name := range tools {
+		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func send(t *testing.T, address string, metadata map[string]string) (string, int) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"name": "podinfo", "namespace": "test", "metadata": metadata})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data), resp.StatusCode
+}
+
+// What manifests in the field have as commands.
+func TestTasksMakeLoad(t *testing.T) {
+	hosts := make(chan string, 100)
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts <- r.Host }))
+	defer web.Close()
+	rpc := grpc.NewServer()
+	healthpb.RegisterHealthServer(rpc, health.NewServer())
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = rpc.Serve(listener) }()
+	defer rpc.Stop()
+
+	server := program(t, "-port=0")
+	server.Env = append(server.Env, "PATH="+links(t)+":"+os.Getenv("PATH"))
+	address := startServer(t, server)
+	for name, tc := range map[string]struct {
+		command string
+		status  int
+		want    string
+	}{
+		"hey":                 {"hey -n 5 -c 2 " + web.URL, 200, "[200]\t5 responses"},
+		"hey in a script":     {"out=$(timeout 30 hey -n 2 -c 1 " + web.URL + ") && grep -c '\\[200\\]' <<< \"$out\"", 200, "1\n"},
+		"ghz":                 {"ghz -n 5 -c 2 --insecure " + listener.Addr().String(), 200, "[OK]\t5 responses"},
+		"grpc_health_probe":   {"grpc_health_probe -addr=" + listener.Addr().String(), 200, "status: SERVING"},
+		"nobody answers":      {"hey -n 1 -c 1 http://127.0.0.1:1/", 500, "no request was answered\ncommand failed: exit status 1"},
+		"a wrong flag":        {"ghz --wrong x", 500, "command failed: exit status 2"},
+		"a gate, from a task": {"gate -address " + address + " open podinfo.test", 200, "is open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, status := send(t, address, map[string]string{"type": "bash", "cmd": tc.command})
+			if status != tc.status || !strings.Contains(out, tc.want) {
+				t.Errorf("answer = %d %q, want %d %q", status, out, tc.status, tc.want)
+			}
+		})
+	}
+	if out, status := send(t, address, map[string]string{"cmd": "hey -z 1s -q 10 -c 2 -host app.example.com " + web.URL}); status != 202 {
+		t.Errorf("answer = %d %q, want 202", status, out)
+	}
+	for host := range hosts { // until the test's time is over
+		if host == "app.example.com" {
+			return
+		}
+	}
+}
+
+// As with the other program, an interrupt is asked for and what was measured is told.
+func TestLoadEndsBySignal(t *testing.T) {
+	begun := make(chan struct{}, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case begun <- struct{}{}:
+		default:
+		}
+	}))
+	defer web.Close()
+	cmd := program(t, "hey", "-z", "10m", "-q", "10", "-c", "1", web.URL)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "[200]\t") {
+		t.Errorf("it printed %q", out.String())
 	}
 }

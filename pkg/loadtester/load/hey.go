@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -133,9 +134,7 @@ func (o *heyOptions) setRequest(ctx context.Context, raw heyFlags, address strin
 	if raw.accept != "" {
 		req.Header.Set("Accept", raw.accept)
 	}
-	for name, values := range raw.headers {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, raw.headers)
 	// Go sends the Host header from its own field only.
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
