@@ -54,8 +54,9 @@ type Message struct {
 	// it took ("rolled back").
 	What, Why, Next string
 	// State of the rollout, for sinks that draw it.
-	Phase       string
-	Weight      int32
+	Phase string
+	// Weight is the canary's share of the traffic in percent, down to tenths.
+	Weight      float64
 	Step, Steps int32
 	StartedAt   time.Time
 	NextCheckAt time.Time

@@ -31,24 +31,50 @@ type Target struct {
 	Metadata v1beta1.CustomMetadata
 }
 
-// Weights are shares of the traffic in percent. They sum to 100.
+// Weights are shares of the traffic. They sum to v1beta1.FullWeight.
 type Weights struct {
-	Primary, Canary int32
+	Primary, Canary v1beta1.Weight
 }
 
 // Split gives the canary its weight and the primary the rest.
-func Split(canary int32) Weights { return Weights{Primary: 100 - canary, Canary: canary} }
+func Split(canary v1beta1.Weight) Weights {
+	return Weights{Primary: v1beta1.FullWeight - canary, Canary: canary}
+}
+
+// Percent gives the canary whole percents and the primary the rest.
+func Percent(canary int32) Weights { return Split(v1beta1.Percent(canary)) }
 
 // Validate reports weights that no router can set.
 func (w Weights) Validate() error {
-	if w.Primary < 0 || w.Canary < 0 || w.Primary+w.Canary != 100 {
+	if w.Primary < 0 || w.Canary < 0 || w.Primary+w.Canary != v1beta1.FullWeight {
 		return fmt.Errorf("weights %s are not shares of 100", w)
 	}
 	return nil
 }
 
 // String prints primary/canary as users write it: 80/20.
-func (w Weights) String() string { return fmt.Sprintf("%d/%d", w.Primary, w.Canary) }
+func (w Weights) String() string { return fmt.Sprintf("%s/%s", w.Primary, w.Canary) }
+
+// Traffic is what a route is to do with requests: rules first, and weights for the rest.
+type Traffic struct {
+	Weights
+	Rules v1beta1.RouteRules
+}
+
+// Features are what a router can do beside whole percents of weight. What a canary asks for and its
+// router cannot is told before a rollout begins, and never ignored.
+type Features struct {
+	// Weights is false where a side has all of the traffic or none.
+	Weights bool
+	// Tenths of a percent are taken as they are.
+	Tenths bool
+	// Headers, QueryParams and Methods say what requests can be matched by. A cookie is a header.
+	Headers, QueryParams, Methods bool
+	// Mirror copies requests, MirrorShare a share of them.
+	Mirror, MirrorShare bool
+	// Affinity keeps users on their side by a cookie.
+	Affinity bool
+}
 
 // Stamp is the transition counter of the commit that a write belongs to. Routers keep it in the
 // annotation v1beta1.TransitionAnnotation beside what they write; a write that meets a higher one
@@ -73,6 +99,9 @@ type State struct {
 	Exists bool
 	// Weights as they stand. Meaningless unless Exists.
 	Weights Weights
+	// Rules is the digest of the rules that stand, as a whole and unedited; a word of the router's own
+	// where somebody's edit broke them.
+	Rules string
 	// Stamp of the last write of ours; 0 on a route that another tool wrote.
 	Stamp Stamp
 	// Verdict on those weights, and the proxy's own words when it is Rejected.
@@ -118,10 +147,11 @@ type Router interface {
 	Ensure(ctx context.Context, t Target, s Stamp) error
 	// Get reads the route from the cache. A route that does not exist is no error.
 	Get(ctx context.Context, t Target) (State, error)
-	// Set writes the weights and the stamp, and nothing when both stand already. The stamp is raised
-	// even where the weights stand: an operator that was overtaken before it wrote would otherwise
-	// meet no higher stamp than its own, and undo a later step that asked for no change.
-	Set(ctx context.Context, t Target, w Weights, s Stamp) error
+	// Set writes the traffic and the stamp, and nothing when both stand already. Weights and rules change
+	// in one write. The stamp is raised even where all stands: an operator that was overtaken before it
+	// wrote would otherwise meet no higher stamp than its own, and undo a later step that asked for no
+	// change. Rules that Features does not have are refused.
+	Set(ctx context.Context, t Target, tr Traffic, s Stamp) error
 	// Release leaves the route with one destination, the apex Service, so that the proxies go on
 	// serving without Serin, and then removes what only Serin needed. It returns nil once both are
 	// done, and a *NotReady with RetryAfter while the proxies may still use what it removes. By then
@@ -129,6 +159,8 @@ type Router interface {
 	Release(ctx context.Context, t Target) error
 	// Telemetry names the proxy's series for the target.
 	Telemetry(t Target) Telemetry
+	// Features says what this router can do.
+	Features() Features
 	// Watches lists what wakes a canary: each object kind with the canaries that an object concerns.
 	Watches() []Watch
 }

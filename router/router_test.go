@@ -32,16 +32,19 @@ func TestRegistry(t *testing.T) {
 }
 
 func TestWeights(t *testing.T) {
-	if got := router.Split(20).String(); got != "80/20" {
-		t.Errorf("Split(20) is %s", got)
+	if got := router.Percent(20).String(); got != "80/20" {
+		t.Errorf("Percent(20) is %s", got)
+	}
+	if got := router.Split(125).String(); got != "87.5/12.5" {
+		t.Errorf("Split(125) is %s", got)
 	}
 	for w, valid := range map[router.Weights]bool{
-		router.Split(0):              true,
-		router.Split(100):            true,
-		{}:                           false,
-		{Primary: 60, Canary: 60}:    false,
-		{Primary: 120, Canary: -20}:  false,
-		{Primary: -100, Canary: 200}: false,
+		router.Percent(0):              true,
+		router.Percent(100):            true,
+		{}:                             false,
+		{Primary: 600, Canary: 600}:    false,
+		{Primary: 1200, Canary: -200}:  false,
+		{Primary: -1000, Canary: 2000}: false,
 	} {
 		if err := w.Validate(); (err == nil) != valid {
 			t.Errorf("%s: %v", w, err)

@@ -4,7 +4,7 @@ import "testing"
 
 const (
 	webhookURLRefusal = "url must begin with http:// or https:// and name a host"
-	strategyRefusal   = "set exactly one of stepWeight, stepWeights and iterations"
+	strategyRefusal   = "set exactly one of stepWeight, stepWeights, steps and iterations"
 	orderRefusal      = "each step must have more weight than the one before it"
 )
 
@@ -36,6 +36,20 @@ var analysisAdmission = map[string]admission{
 		{headers: {x-canary: {exact: insider}}}, {headers: {cookie: {regex: "^(.*?;)?(canary=always)(;.*)?$"}}, queryParams: {beta: {}}, sourceLabels: {app: x}}]}}`, ""},
 	"a header without a comparison": {`spec: {analysis: {match: [{headers: {x-canary: {}}}]}}`,
 		"say how a header is compared: exact, prefix, suffix or regex"},
+
+	"a cookie without a comparison": {`spec: {analysis: {match: [{cookies: {canary: {}}}]}}`,
+		"say how a cookie is compared: exact, prefix, suffix or regex"},
+	"steps with everything": {`spec: {analysis: {stepWeight: null, steps: [
+		{name: insiders, match: [{cookies: {canary: {exact: always}}}, {method: {exact: GET}}], duration: 1h},
+		{weight: 0.5, metrics: [{name: request-duration, thresholdRange: {max: 500}}]},
+		{weight: 50, mirror: 12.5, pause: true, webhooks: [{name: lead, type: confirm-traffic-increase, url: "http://gates/check",
+			headers: {x-team: pay}, secretRef: {name: gates}, remindAfter: 1h, deadline: 24h, onDeadline: proceed}]}]}}`, ""},
+	"steps and weights":        {`spec: {analysis: {steps: [{weight: 5}]}}`, strategyRefusal},
+	"steps and a match":        {`spec: {analysis: {stepWeight: null, steps: [{weight: 5}], match: [{headers: {x-canary: {exact: insider}}}]}}`, "with steps, set match and mirror on the steps that they are for"},
+	"a weight above 100":       {`spec: {analysis: {stepWeight: null, steps: [{weight: 101}]}}`, "less than or equal to 100"},
+	"a hundredth of a percent": {`spec: {analysis: {stepWeight: null, steps: [{weight: 0.05}]}}`, "a weight has one decimal place at most"},
+	"a hook's secret without a name": {`spec: {analysis: {webhooks: [{name: a, url: "http://a", secretRef: {}}]}}`,
+		"name is missing: name the Secret in this namespace"},
 
 	"a built-in metric":          {metric(`name: request-success-rate, interval: 1m, thresholdRange: {min: 99}`), ""},
 	"a built-in metric replaced": {metric(`name: request-success-rate, templateRef: {name: rate}, thresholdRange: {min: 99.5}`), ""},

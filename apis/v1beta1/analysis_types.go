@@ -2,7 +2,8 @@ package v1beta1
 
 // CanaryAnalysis says how traffic moves and how a revision is judged.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.iterations), has(self.stepWeight), has(self.stepWeights)].filter(x, x).size() == 1",message="set exactly one of stepWeight, stepWeights and iterations"
+// +kubebuilder:validation:XValidation:rule="[has(self.iterations), has(self.stepWeight), has(self.stepWeights), has(self.steps)].filter(x, x).size() == 1",message="set exactly one of stepWeight, stepWeights, steps and iterations"
+// +kubebuilder:validation:XValidation:rule="!has(self.steps) || (!has(self.match) && !(has(self.mirror) && self.mirror))",message="with steps, set match and mirror on the steps that they are for"
 type CanaryAnalysis struct {
 	// Interval between two checks: the time that each weight or iteration is given. Default,
 	// and for 0s: 60s. Less than 1s counts as 1s.
@@ -50,6 +51,21 @@ type CanaryAnalysis struct {
 	// +kubebuilder:validation:items:Minimum=1
 	// +kubebuilder:validation:XValidation:rule="self.isSorted() && self.all(w, self.exists_one(v, v == w))",message="each step must have more weight than the one before it"
 	StepWeights []int32 `json:"stepWeights,omitempty"`
+
+	// Steps list what the canary gets, one after the other, each with its own weight, time, checks and
+	// gates. An edit in mid-run goes on at the next listed weight above the present one.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=24
+	Steps []CanaryStep `json:"steps,omitempty"`
+
+	// BakeTime keeps the previous revision warm for a time after a promotion: the promoted one is judged
+	// by the same metrics and rolled back at once when they fail, or by hand.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[0-9]+(ms|m|s|h)([0-9]+([.][0-9]+)?(ms|m|s|h))*$`
+	// +kubebuilder:validation:MaxLength=32
+	BakeTime string `json:"bakeTime,omitempty"`
 
 	// StepWeightPromotion is how much the primary's share of traffic, in percent, grows with each
 	// step back to it during promotion. Default, and for 0: all at once.
@@ -113,6 +129,54 @@ type CanaryAnalysis struct {
 	SessionAffinity *SessionAffinity `json:"sessionAffinity,omitempty"`
 }
 
+// CanaryStep is one step of an analysis.
+type CanaryStep struct {
+	// Name of the step, in messages.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// Weight is the canary's share of the traffic in percent, in tenths where the router can. Without it
+	// the weight of the step before stays; it is never less than that.
+	// +optional
+	Weight *Weight `json:"weight,omitempty"`
+
+	// Duration is the least time that the step is given. It is judged at every interval meanwhile.
+	// Default: one interval.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[0-9]+(ms|m|s|h)([0-9]+([.][0-9]+)?(ms|m|s|h))*$`
+	// +kubebuilder:validation:MaxLength=32
+	Duration string `json:"duration,omitempty"`
+
+	// Match picks requests that go to the canary in this step whatever its weight is. A request goes there
+	// when one entry matches.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4
+	Match []CanaryMatch `json:"match,omitempty"`
+
+	// Mirror is the share of requests, in percent, of which the canary gets a copy in this step.
+	// +optional
+	Mirror Weight `json:"mirror,omitempty"`
+
+	// Metrics that the step is judged by, besides those of the analysis.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Metrics []CanaryMetric `json:"metrics,omitempty"`
+
+	// Webhooks of the step, besides those of the analysis: of type rollout at each of its checks, of type
+	// confirm-traffic-increase before it is left.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Webhooks []CanaryWebhook `json:"webhooks,omitempty"`
+
+	// Pause holds the rollout at the end of the step until somebody promotes it (kubectl serin promote).
+	// +optional
+	Pause bool `json:"pause,omitempty"`
+}
+
 // CanaryMatch is met by a request that meets all of it.
 type CanaryMatch struct {
 	// Headers by their lower-case names.
@@ -125,6 +189,16 @@ type CanaryMatch struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	QueryParams map[string]StringMatch `json:"queryParams,omitempty"`
+
+	// Cookies by their names.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(k, has(self[k].exact) || has(self[k].prefix) || has(self[k].suffix) || has(self[k].regex))",message="say how a cookie is compared: exact, prefix, suffix or regex"
+	Cookies map[string]StringMatch `json:"cookies,omitempty"`
+
+	// Method of the request.
+	// +optional
+	Method *StringMatch `json:"method,omitempty"`
 
 	// SourceLabels are labels of the workload that asks (Istio).
 	// +optional

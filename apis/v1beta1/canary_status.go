@@ -26,7 +26,7 @@ type CanaryStatus struct {
 
 	// CanaryWeight is the share of the traffic, in percent, that the canary is set to receive.
 	// +optional
-	CanaryWeight int32 `json:"canaryWeight"`
+	CanaryWeight Weight `json:"canaryWeight"`
 
 	// SeenWeight is the share of requests, in percent, that the canary was seen to receive at the
 	// last check, or "unverified".
@@ -120,6 +120,21 @@ type CanaryStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	History []RolloutRecord `json:"history,omitempty"`
 
+	// SessionAffinityCookie is the value of the canary's cookie in the running or last rollout.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SessionAffinityCookie string `json:"sessionAffinityCookie,omitempty"`
+
+	// PreviousSessionAffinityCookie is the value of the rollout before.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PreviousSessionAffinityCookie string `json:"previousSessionAffinityCookie,omitempty"`
+
+	// PrimarySessionAffinityCookie is the value of the primary's cookie.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PrimarySessionAffinityCookie string `json:"primarySessionAffinityCookie,omitempty"`
+
 	// Receipts are what notification sinks returned for the rollout's last message, by sink.
 	// +optional
 	Receipts map[string]string `json:"receipts,omitempty"`
@@ -179,12 +194,31 @@ type RolloutStatus struct {
 	// +optional
 	EndedAt *metav1.MicroTime `json:"endedAt,omitempty"`
 
-	// WeightIndex counts the weights taken, from 1.
+	// WeightIndex is the listed step that the rollout is in, from 1.
 	// +optional
 	WeightIndex int32 `json:"weightIndex,omitempty"`
-	// Weights is how many weights there were to take when the rollout began.
+	// Weights is how many steps are listed.
 	// +optional
 	Weights int32 `json:"weights,omitempty"`
+	// Plan is a digest of the listed steps that WeightIndex counts in.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Plan string `json:"plan,omitempty"`
+	// StepSince is when the present listed step began.
+	// +optional
+	StepSince *metav1.MicroTime `json:"stepSince,omitempty"`
+	// Passed counts the checks that passed in it.
+	// +optional
+	Passed int32 `json:"passed,omitempty"`
+	// Rules are what the route does beside its weights, while it does.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Rules *RouteRules `json:"rules,omitempty"`
+	// Gate is what the rollout is waiting at; empty while nothing has to say yes.
+	// +optional
+	Gate *GateStatus `json:"gate,omitempty"`
 	// WeightSince is when the present weight was committed.
 	// +optional
 	WeightSince *metav1.MicroTime `json:"weightSince,omitempty"`
@@ -224,6 +258,24 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`
 	// Message says why, with the arithmetic.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// GateStatus is a gate that keeps a rollout waiting.
+type GateStatus struct {
+	// Name of the webhook, or `pause` for a step that waits for a command.
+	Name string `json:"name"`
+	// Type of the webhook.
+	// +optional
+	Type string `json:"type,omitempty"`
+	// Since is when the rollout came to it.
+	Since metav1.MicroTime `json:"since"`
+	// ToldAt is when somebody was last told.
+	// +optional
+	ToldAt *metav1.MicroTime `json:"toldAt,omitempty"`
+	// Message is what the gate said last.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
@@ -285,6 +337,9 @@ type JournalEntry struct {
 	Moment string `json:"moment"`
 	// Severity is info, warn or error.
 	Severity string `json:"severity"`
+	// Muted entries are shown as events and sent to nobody.
+	// +optional
+	Muted bool `json:"muted,omitempty"`
 	// What was decided.
 	// +kubebuilder:validation:MaxLength=1024
 	What string `json:"what"`

@@ -10,7 +10,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=all,shortName=can
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.phase`
-// +kubebuilder:printcolumn:name="Weight",type=integer,JSONPath=`.status.canaryWeight`
+// +kubebuilder:printcolumn:name="Weight",type=number,JSONPath=`.status.canaryWeight`
 // +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.step`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
 // +kubebuilder:printcolumn:name="Promoted",type=string,JSONPath=`.status.promoted.image`
@@ -119,6 +119,21 @@ type CanarySpec struct {
 	// +optional
 	SkipAnalysis bool `json:"skipAnalysis,omitempty"`
 
+	// RollbackWindow lets a revision that was promoted lately be promoted again without an analysis.
+	// +optional
+	RollbackWindow *RollbackWindow `json:"rollbackWindow,omitempty"`
+
+	// DependsOn names canaries whose rollouts go first: a rollout of this one waits while one of them has
+	// a rollout under way, or its last one failed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	DependsOn []CrossNamespaceNameReference `json:"dependsOn,omitempty"`
+
+	// Concurrency bounds how many canaries of a group roll out at once.
+	// +optional
+	Concurrency *Concurrency `json:"concurrency,omitempty"`
+
 	// RevertOnDeletion is accepted for compatibility and has no effect yet, which the condition
 	// `Warning` says. Deleting a Canary takes nothing away that serves: the primary goes on serving.
 	// +optional
@@ -129,4 +144,27 @@ type CanarySpec struct {
 	// when it is unset.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+}
+
+// RollbackWindow is a number of promotions.
+type RollbackWindow struct {
+	// Revisions is how many of the last promoted revisions, the present one not counted, may be returned
+	// to without an analysis.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10
+	Revisions int32 `json:"revisions"`
+}
+
+// Concurrency is a share in a group's limit.
+type Concurrency struct {
+	// Group of canaries in this namespace that share the limit. Default: all canaries of the namespace.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Group string `json:"group,omitempty"`
+
+	// Max is how many canaries of the group may have a rollout under way for this one to begin.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Max int32 `json:"max"`
 }

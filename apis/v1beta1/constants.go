@@ -60,6 +60,8 @@ const (
 	StepTurning Step = "TurningService"
 	// StepEmptying (Initializing): the target goes to zero and is a template from then on.
 	StepEmptying Step = "EmptyingTarget"
+	// StepConfirming (Waiting): the gates before a rollout are asked; nothing has been started.
+	StepConfirming Step = "ConfirmingRollout"
 	// StepStarting (Progressing): the canary's pods start and pre-rollout hooks are asked, at weight 0.
 	StepStarting Step = "StartingCanary"
 	// StepAnalysing (Progressing): the weight holds for an interval and is judged at its end.

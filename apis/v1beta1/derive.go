@@ -54,18 +54,6 @@ func (a *CanaryAnalysis) IntervalDuration() time.Duration {
 	return max(duration(a.Interval, defaultInterval), minInterval)
 }
 
-// Steps are the canary's weights in percent, in their order; none when iterations are set instead.
-func (a *CanaryAnalysis) Steps() []int32 {
-	switch {
-	case a == nil:
-		return nil
-	case a.StepWeight > 0:
-		return evenSteps(a.StepWeight, a.maxWeight())
-	default:
-		return cappedSteps(a.StepWeights)
-	}
-}
-
 // MaxFailedChecks is how many failed checks end a rollout.
 func (a *CanaryAnalysis) MaxFailedChecks() int32 {
 	if a == nil {
@@ -124,24 +112,24 @@ func (a *CanaryAnalysis) maxWeight() int32 {
 }
 
 // evenSteps are the multiples of step below limit, then limit.
-func evenSteps(step, limit int32) []int32 {
-	var steps []int32
+func evenSteps(step, limit int32) []Weight {
+	var steps []Weight
 	// Compared as limit-w > step, not w+step < limit: a step near the top of int32 would overflow.
 	for w := int32(0); limit-w > step; {
 		w += step
-		steps = append(steps, w)
+		steps = append(steps, Percent(w))
 	}
-	return append(steps, limit)
+	return append(steps, Percent(limit))
 }
 
 // cappedSteps ends a list at its first weight of 100 or more: the canary has all traffic then.
-func cappedSteps(weights []int32) []int32 {
-	var steps []int32
+func cappedSteps(weights []int32) []Weight {
+	var steps []Weight
 	for _, w := range weights {
 		if w >= 100 {
-			return append(steps, 100)
+			return append(steps, FullWeight)
 		}
-		steps = append(steps, w)
+		steps = append(steps, Percent(w))
 	}
 	return steps
 }

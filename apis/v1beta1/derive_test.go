@@ -12,23 +12,23 @@ import (
 func TestSteps(t *testing.T) {
 	tests := map[string]struct {
 		analysis *CanaryAnalysis
-		want     []int32
+		want     []Weight
 	}{
 		"no analysis has no steps":                 {nil, nil},
 		"iterations have no steps":                 {&CanaryAnalysis{Iterations: 5}, nil},
-		"a step that divides the maximum":          {&CanaryAnalysis{StepWeight: 20, MaxWeight: 60}, []int32{20, 40, 60}},
-		"a step that would pass the maximum":       {&CanaryAnalysis{StepWeight: 20, MaxWeight: 50}, []int32{20, 40, 50}},
-		"no maximum is 100":                        {&CanaryAnalysis{StepWeight: 50}, []int32{50, 100}},
-		"one step of everything":                   {&CanaryAnalysis{StepWeight: 100}, []int32{100}},
-		"a step above the maximum is the maximum":  {&CanaryAnalysis{StepWeight: 80, MaxWeight: 50}, []int32{50}},
-		"a step that overflows":                    {&CanaryAnalysis{StepWeight: math.MaxInt32}, []int32{100}},
-		"a list is taken as it is":                 {&CanaryAnalysis{StepWeights: []int32{1, 10, 80}}, []int32{1, 10, 80}},
-		"a list's own end counts, not the maximum": {&CanaryAnalysis{StepWeights: []int32{1, 80}, MaxWeight: 50}, []int32{1, 80}},
-		"a list ends at 100":                       {&CanaryAnalysis{StepWeights: []int32{42, 101, 150}}, []int32{42, 100}},
+		"a step that divides the maximum":          {&CanaryAnalysis{StepWeight: 20, MaxWeight: 60}, weights(20, 40, 60)},
+		"a step that would pass the maximum":       {&CanaryAnalysis{StepWeight: 20, MaxWeight: 50}, weights(20, 40, 50)},
+		"no maximum is 100":                        {&CanaryAnalysis{StepWeight: 50}, weights(50, 100)},
+		"one step of everything":                   {&CanaryAnalysis{StepWeight: 100}, weights(100)},
+		"a step above the maximum is the maximum":  {&CanaryAnalysis{StepWeight: 80, MaxWeight: 50}, weights(50)},
+		"a step that overflows":                    {&CanaryAnalysis{StepWeight: math.MaxInt32}, weights(100)},
+		"a list is taken as it is":                 {&CanaryAnalysis{StepWeights: []int32{1, 10, 80}}, weights(1, 10, 80)},
+		"a list's own end counts, not the maximum": {&CanaryAnalysis{StepWeights: []int32{1, 80}, MaxWeight: 50}, weights(1, 80)},
+		"a list ends at 100":                       {&CanaryAnalysis{StepWeights: []int32{42, 101, 150}}, weights(42, 100)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, tt.analysis.Steps()); diff != "" {
+			if diff := cmp.Diff(tt.want, weightsOf(tt.analysis)); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
 			}
 		})
@@ -116,4 +116,23 @@ func TestProgressDeadline(t *testing.T) {
 	if got := c.ProgressDeadline(); got != time.Minute {
 		t.Errorf("60: %s", got)
 	}
+}
+
+func weights(percents ...int32) []Weight {
+	var all []Weight
+	for _, p := range percents {
+		all = append(all, Percent(p))
+	}
+	return all
+}
+
+// weightsOf are the shares that an analysis gives the canary, without its steps that give it none.
+func weightsOf(a *CanaryAnalysis) []Weight {
+	var all []Weight
+	for _, s := range a.Listed(true) {
+		if s.Weight > 0 && a.Iterations == 0 {
+			all = append(all, s.Weight)
+		}
+	}
+	return all
 }

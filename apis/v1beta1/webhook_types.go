@@ -1,5 +1,7 @@
 package v1beta1
 
+import corev1 "k8s.io/api/core/v1"
+
 // CanaryWebhook is an HTTP POST of `{name, namespace, phase, checksum, metadata}`. An answer of 2xx
 // passes.
 type CanaryWebhook struct {
@@ -46,11 +48,48 @@ type CanaryWebhook struct {
 	// +optional
 	DisableTLS bool `json:"disableTLS,omitempty"`
 
+	// Headers are added to each call.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// SecretRef names a Secret in the Canary's namespace. Its keys that count: `token` is sent as a bearer
+	// token, `ca.crt` is what the URL's certificate is checked against, `tls.crt` and `tls.key` are the
+	// caller's own certificate.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.name) && size(self.name) > 0",message="name is missing: name the Secret in this namespace"
+	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
+
+	// RemindAfter is how long a gate (confirm-*) keeps a rollout waiting until it is told again.
+	// Default: it is told once.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[0-9]+(ms|m|s|h)([0-9]+([.][0-9]+)?(ms|m|s|h))*$`
+	// +kubebuilder:validation:MaxLength=32
+	RemindAfter string `json:"remindAfter,omitempty"`
+
+	// Deadline is how long a gate (confirm-*) may keep a rollout waiting. Default: for ever.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[0-9]+(ms|m|s|h)([0-9]+([.][0-9]+)?(ms|m|s|h))*$`
+	// +kubebuilder:validation:MaxLength=32
+	Deadline string `json:"deadline,omitempty"`
+
+	// OnDeadline is what happens then: rollback (default) ends the rollout as failed, proceed takes the
+	// gate for open.
+	// +optional
+	// +kubebuilder:validation:Enum="";rollback;proceed
+	OnDeadline string `json:"onDeadline,omitempty"`
+
 	// Metadata is passed on in the body.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
+
+// Values of CanaryWebhook.OnDeadline. An empty one means OnDeadlineRollback.
+const (
+	OnDeadlineRollback = "rollback"
+	OnDeadlineProceed  = "proceed"
+)
 
 // Values of CanaryWebhook.Type. An empty one means HookRollout.
 const (

@@ -33,7 +33,7 @@ func TestAdoptionChangesFewNamedThingsOfTheUsers(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{v1beta1.OriginalSelectorAnnotation: `{"app":"podinfo"}`}, apex.Annotations); diff != "" {
 		t.Errorf("annotations of the apex Service (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]router.Weights{router.Split(0)}, w.router.Shifts(w.key())); diff != "" {
+	if diff := cmp.Diff([]router.Weights{router.Percent(0)}, w.router.Shifts(w.key())); diff != "" {
 		t.Errorf("the route's weights (-want +got):\n%s", diff)
 	}
 }

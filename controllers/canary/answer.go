@@ -30,7 +30,7 @@ func (r *Reconciler) answer(ctx context.Context, in inquiry) rollout.Answer {
 }
 
 func (r *Reconciler) measure(ctx context.Context, in inquiry) analysis.Measurement {
-	p, query, err := r.providers.of(ctx, r, in, in.canary.Spec.Analysis.Metrics[in.Index])
+	p, query, err := r.providers.of(ctx, r, in, *in.Metric)
 	if err != nil {
 		return failure(err)
 	}
@@ -43,7 +43,7 @@ func (r *Reconciler) measure(ctx context.Context, in inquiry) analysis.Measureme
 	if err != nil {
 		return m
 	}
-	if in.Name == v1beta1.MetricSuccessRate || in.Name == v1beta1.MetricDuration {
+	if in.Metric.Name == v1beta1.MetricSuccessRate || in.Metric.Name == v1beta1.MetricDuration {
 		m.Requests = requestsIn(ctx, p, in)
 	}
 	return m
@@ -76,7 +76,7 @@ func failure(err error) analysis.Measurement {
 
 func (r *Reconciler) callHook(ctx context.Context, in inquiry) analysis.Measurement {
 	c := in.canary
-	h := c.Spec.Analysis.Webhooks[in.Index]
+	h := *in.Hook
 	reply, err := r.Hooks.Call(ctx, h, webhook.Payload{
 		Name: c.Name, Namespace: c.Namespace, Phase: c.Status.Phase, Checksum: c.Status.LastAppliedSpec, Metadata: h.Metadata,
 	}, in.Key)

@@ -69,7 +69,7 @@ func message(c *v1beta1.Canary, e v1beta1.JournalEntry, cluster string) notifier
 		Key: fmt.Sprintf("%s/%d.%d", c.UID, e.Transition, e.Index), Kind: notifier.Kind(e.Moment),
 		Severity: notifier.Severity(e.Severity), Canary: client.ObjectKeyFromObject(c), Cluster: cluster,
 		What: e.What, Why: e.Why, Next: e.Next, At: e.At.Time,
-		Phase: string(c.Status.Phase), Weight: c.Status.CanaryWeight,
+		Phase: string(c.Status.Phase), Weight: c.Status.CanaryWeight.Percent(),
 	}
 	r := c.Status.Rollout
 	if r == nil {

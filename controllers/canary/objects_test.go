@@ -79,7 +79,7 @@ func (w *world) story() string {
 	for _, cond := range c.Status.Conditions {
 		fmt.Fprintf(&b, "%s=%s %s: %s\n", cond.Type, cond.Status, cond.Reason, cond.Message)
 	}
-	fmt.Fprintf(&b, "phase %q weight %d told %d of %d, rollout %+v", c.Status.Phase, c.Status.CanaryWeight, c.Status.Told, c.Status.Transition, c.Status.Rollout)
+	fmt.Fprintf(&b, "phase %q weight %s told %d of %d, rollout %+v", c.Status.Phase, c.Status.CanaryWeight, c.Status.Told, c.Status.Transition, c.Status.Rollout)
 	return b.String()
 }
 

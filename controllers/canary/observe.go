@@ -232,6 +232,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	}
 	v.HighestStamp = max(v.HighestStamp, int64(v.state.Stamp))
 	v.Route = routeFacts(v.state)
+	v.Route.Weighted = v.router.Features().Weights
 	for _, p := range v.state.Problems {
 		if p.Warning {
 			v.warning(p.Reason, "%s", p.Message)
@@ -241,8 +242,9 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 }
 
 func routeFacts(s router.State) rollout.Route {
-	f := rollout.Route{Exists: s.Exists, CanaryWeight: s.Weights.Canary, Stamp: int64(s.Stamp), Confirmed: s.Verdict == router.InForce}
-	if s.Weights.Primary+s.Weights.Canary != 100 {
+	f := rollout.Route{Exists: s.Exists, CanaryWeight: s.Weights.Canary, Rules: s.Rules, Stamp: int64(s.Stamp),
+		Confirmed: s.Verdict == router.InForce}
+	if s.Weights.Primary+s.Weights.Canary != v1beta1.FullWeight {
 		f.CanaryWeight = -1 // somebody's edit: no weight of ours stands
 	}
 	if s.Verdict == router.Rejected {

@@ -32,6 +32,7 @@ func (r *Reconciler) seeStrategy(v *view) {
 	}
 	for _, field := range set(map[string]bool{
 		"iterations (A/B and blue/green)": a.Iterations > 0,
+		"steps":                           len(a.Steps) > 0,
 		"match":                           len(a.Match) > 0,
 		"mirror":                          a.Mirror,
 		"sessionAffinity":                 a.SessionAffinity != nil,
@@ -39,8 +40,8 @@ func (r *Reconciler) seeStrategy(v *view) {
 	}) {
 		v.problem("NotSupportedYet", "spec.analysis.%s is not honoured by this release: use stepWeight or stepWeights, or remove the field", field)
 	}
-	if len(v.Problems) == 0 && !v.canary.Spec.SkipAnalysis && len(a.Steps()) == 0 {
-		v.problem("NoSteps", "spec.analysis has no step: set stepWeight or stepWeights")
+	if len(v.Problems) == 0 && !v.canary.Spec.SkipAnalysis && len(a.Listed(true)) == 0 {
+		v.problem("NoSteps", "spec.analysis has no step: set stepWeight, stepWeights, steps or iterations")
 	}
 }
 

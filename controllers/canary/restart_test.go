@@ -121,7 +121,7 @@ func TestACanaryRecreatedInMidRunGoesBackFirst(t *testing.T) {
 	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "30s" })
 	w.setImage("podinfo:6.0.1")
 	w.takesWeight(50)
-	w.eventually("the route follows", func() bool { return w.router.Serving(w.key()) == router.Split(50) })
+	w.eventually("the route follows", func() bool { return w.router.Serving(w.key()) == router.Percent(50) })
 	must(t, w.c.Delete(w.ctx, w.get()))
 	w.create(w.canary())
 	w.eventually("the revision is promoted after all", func() bool {

@@ -15,7 +15,7 @@ import (
 func split(canary ...int32) []router.Weights {
 	all := make([]router.Weights, len(canary))
 	for i, w := range canary {
-		all[i] = router.Split(w)
+		all[i] = router.Percent(w)
 	}
 	return all
 }
@@ -134,7 +134,7 @@ func TestSuspendHoldsARunAndItsClocks(t *testing.T) {
 	w.edit(func(c *v1beta1.Canary) { c.Spec.Suspend = true })
 	w.eventually("it is suspended", func() bool { return w.get().Status.SuspendedAt != nil && op.requests.quietFor(stillness) })
 	before := len(op.requests.all())
-	w.stays("the weight is held", 3*stillness, func() bool { return w.get().Status.CanaryWeight == 50 })
+	w.stays("the weight is held", 3*stillness, func() bool { return w.get().Status.CanaryWeight == v1beta1.Percent(50) })
 	if asked := op.requests.all()[before:]; len(asked) > 0 {
 		t.Errorf("asked while suspended: %v", asked)
 	}

@@ -197,7 +197,7 @@ func (w *world) ends(n int) *v1beta1.Canary {
 
 func (w *world) takesWeight(weight int32) {
 	w.t.Helper()
-	w.eventually("the canary has a weight", func() bool { return w.get().Status.CanaryWeight >= weight })
+	w.eventually("the canary has a weight", func() bool { return w.get().Status.CanaryWeight >= v1beta1.Percent(weight) })
 }
 
 // toldAll is true when the journal has reached events and sinks, and that is written down.

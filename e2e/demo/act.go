@@ -43,7 +43,7 @@ func (s *show) perform(ctx context.Context, a *act, limit time.Duration, due fun
 		if reached && ended {
 			return false, nil
 		}
-		return ended, fmt.Errorf("phase %s, weight %d: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+		return ended, fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (s *scene) rollsBack(faults stream.Spec, because string) {
 	s.load("faults", faults)
 	c := s.untilEnded("6.0.1", v1beta1.OutcomeFailed)
 	if c.Status.Phase != v1beta1.PhaseFailed || c.Status.CanaryWeight != 0 {
-		s.Errorf("phase %s at weight %d, want Failed at 0", c.Status.Phase, c.Status.CanaryWeight)
+		s.Errorf("phase %s at weight %s, want Failed at 0", c.Status.Phase, c.Status.CanaryWeight)
 	}
 	if said := c.Status.Rollout.Message; !strings.Contains(said, because) {
 		s.Errorf("the reason is %q, want it to speak of %s", said, because)

@@ -153,7 +153,7 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 		if done(c) {
 			return false, nil
 		}
-		return ended(c), fmt.Errorf("phase %s, weight %d: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+		return ended(c), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
 	}))
 	return last
 }
@@ -162,7 +162,7 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 func (s *scene) untilWeight(tag string, weight int32) *v1beta1.Canary {
 	s.Helper()
 	return s.until(fmt.Sprintf("weight %d", weight), func(c *v1beta1.Canary) bool {
-		return isRunning(c, tag) && c.Status.CanaryWeight >= weight
+		return isRunning(c, tag) && c.Status.CanaryWeight >= v1beta1.Percent(weight)
 	})
 }
 

@@ -87,7 +87,7 @@ func shifted(after time.Duration, weight, step, steps int32, checks ...notifier.
 	m := notifier.Message{
 		Kind: notifier.Moved, Severity: notifier.Info, Phase: "Progressing",
 		What:   fmt.Sprintf("%d %% of the traffic to 6.0.2 (step %d of %d)", weight, step, steps),
-		Weight: weight, Step: step, Steps: steps,
+		Weight: float64(weight), Step: step, Steps: steps,
 		At: Start.Add(after), NextCheckAt: Start.Add(after + 20*time.Second),
 		Checks: checks,
 	}
@@ -102,7 +102,7 @@ func held(after time.Duration, weight, step int32) notifier.Message {
 		Kind: notifier.Held, Severity: notifier.Warning, Phase: "Progressing",
 		What: "check 1 of 5 failed", Why: "success rate 96.2 % < 99 %: 38 of 1,004 requests failed in 60s",
 		Next:   "The 5th rolls back",
-		Weight: weight, Step: step, Steps: 10,
+		Weight: float64(weight), Step: step, Steps: 10,
 		At: Start.Add(after), NextCheckAt: Start.Add(after + 20*time.Second),
 		Checks: failing(),
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -131,7 +132,7 @@ func smallPrint(m notifier.Message) []slack.MixedElement {
 const cells = 20
 
 // bar draws the canary's share: empty at 0 % and full at 100 % only.
-func bar(weight int32) string {
+func bar(weight float64) string {
 	weight = min(max(weight, 0), 100)
 	filled := int(weight+2) * cells / 100
 	switch {
@@ -140,7 +141,7 @@ func bar(weight int32) string {
 	case weight > 0:
 		filled = min(max(filled, 1), cells-1)
 	}
-	return fmt.Sprintf("`%s%s` %d %%", strings.Repeat("▓", filled), strings.Repeat("░", cells-filled), weight)
+	return fmt.Sprintf("`%s%s` %s %%", strings.Repeat("▓", filled), strings.Repeat("░", cells-filled), strconv.FormatFloat(weight, 'f', -1, 64))
 }
 
 // section is shown whole: Slack would fold what is long and hide the checks that matter.

@@ -57,7 +57,7 @@ func TestWhatHappensNextSurvivesALongWhy(t *testing.T) {
 
 func TestBar(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		weight int32
+		weight float64
 		want   string
 	}{
 		"no traffic is an empty bar":        {0, "`░░░░░░░░░░░░░░░░░░░░` 0 %"},

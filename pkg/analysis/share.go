@@ -3,6 +3,8 @@ package analysis
 import (
 	"fmt"
 	"math"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 // Counts are the requests that the proxies sent to each side since a weight was written.
@@ -52,9 +54,9 @@ const (
 	shareOdds = 4
 )
 
-// JudgeShare compares the observed share of requests with the weight (percent) that was set, and with
+// JudgeShare compares the observed share of requests with the weight that was set, and with
 // the weight before it, which is what a gateway serves that did not follow.
-func JudgeShare(weight, before int32, c Counts) Share {
+func JudgeShare(weight, before v1beta1.Weight, c Counts) Share {
 	n := c.Primary + c.Canary
 	if !c.Known || n == 0 {
 		msg := c.Message
@@ -63,20 +65,20 @@ func JudgeShare(weight, before int32, c Counts) Share {
 		}
 		return Share{Force: Unverified, Soon: c.Soon, Message: "weight not verified: " + msg}
 	}
-	want := float64(weight) / 100
+	want := weight.Percent() / 100
 	seen := float64(c.Canary) / float64(n)
 	tolerance := shareSigmas*math.Sqrt(want*(1-want)/float64(n)) + shareSlack
-	odds := logOdds(want, float64(before)/100, c)
+	odds := logOdds(want, before.Percent()/100, c)
 	s := Share{Percent: seen * 100, Requests: n}
 	text := fmt.Sprintf("%s %% of %d requests seen on the canary", tenth(s.Percent), n)
 	switch {
 	case n < fewRequests:
 		s.Force, s.Message = Unverified, text+": too few to verify the weight"
 	case math.Abs(seen-want) > tolerance || odds <= -shareOdds:
-		s.Force, s.Message = Contradicted, fmt.Sprintf("%s, weight is %d %%", text, weight)
+		s.Force, s.Message = Contradicted, fmt.Sprintf("%s, weight is %s %%", text, weight)
 	case odds < shareOdds && weight != before:
 		s.Force, s.Soon = Unverified, n >= manyRequests
-		s.Message = fmt.Sprintf("%s, which may be %d %% or still %d %%", text, weight, before)
+		s.Message = fmt.Sprintf("%s, which may be %s %% or still %s %%", text, weight, before)
 	default:
 		s.Force, s.Message = InForce, text
 	}

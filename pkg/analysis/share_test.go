@@ -3,6 +3,8 @@ package analysis
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 func TestJudgeShare(t *testing.T) {
@@ -28,7 +30,7 @@ func TestJudgeShare(t *testing.T) {
 		"stragglers at zero are the scrape's edge":   {0, 0, counts(4, 1000), InForce, "0.4 % of 1000 requests seen on the canary"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got := JudgeShare(test.weight, test.before, test.counts)
+			got := JudgeShare(v1beta1.Percent(test.weight), v1beta1.Percent(test.before), test.counts)
 			if got.Force != test.force || got.Message != test.message {
 				t.Errorf("got %s: %s, want %s: %s", got.Force, got.Message, test.force, test.message)
 			}
@@ -69,7 +71,7 @@ func TestShareBySimulation(t *testing.T) {
 						canary++
 					}
 				}
-				if JudgeShare(test.weight, test.before, Counts{Primary: int64(test.requests) - canary, Canary: canary, Known: true}).Force == test.force {
+				if JudgeShare(v1beta1.Percent(test.weight), v1beta1.Percent(test.before), Counts{Primary: int64(test.requests) - canary, Canary: canary, Known: true}).Force == test.force {
 					hits++
 				}
 			}

@@ -45,12 +45,14 @@ func (p *plan) analyse() {
 const blindLimit = 15 * time.Second
 
 // blindAgain is true where a weight would pass without anybody having seen that the proxies follow,
-// although they count, and the one before it passed so already or this one was seen not to be taken:
-// with a gateway that stands still, one step is taken on trust and no more.
+// although they count and the next samples will tell. Where the counters have not been sampled since
+// the weight was set, every weight waits for that; where the counts are there and say too little, only
+// one in a row is taken on trust, and none after one that was seen not to be taken.
 func (p *plan) blindAgain(share analysis.Share) bool {
 	r := p.status.Rollout
 	doubtful := p.status.SeenWeight == unverified || r.Held == "WeightNotTaken"
-	return share.Soon && doubtful && !p.Route.Confirmed && p.Now.Sub(r.NextCheckAt.Time) < blindLimit
+	unsampled := share.Requests == 0
+	return share.Soon && (unsampled || doubtful) && !p.Route.Confirmed && p.Now.Sub(r.NextCheckAt.Time) < blindLimit
 }
 
 // unverified is what SeenWeight shows where the requests could not be counted.
@@ -72,7 +74,7 @@ func (p *plan) routeHeld() bool {
 		if why.reason == "" {
 			why = hold{reason: "RouteNotWritten", message: "the route does not stand at it"}
 		}
-		p.fail(why.reason, fmt.Sprintf("weight %d %% could not be taken in %s: %s", p.status.CanaryWeight, span(r.Until.Sub(r.Since.Time)), why.message))
+		p.fail(why.reason, fmt.Sprintf("weight %s %% could not be taken in %s: %s", p.status.CanaryWeight, span(r.Until.Sub(r.Since.Time)), why.message))
 		return true
 	}
 	p.wakeAt(deadlineOf(r.Until))
@@ -118,16 +120,16 @@ func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 	}
 	p.size(next)
 	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
-		p.holdCheck("CapacityMissing", fmt.Sprintf("%d %% needs %s: %s", next, podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
+		p.holdCheck("CapacityMissing", fmt.Sprintf("%s %% needs %s: %s", next, podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
 		return
 	}
 	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})
 }
 
 // shift takes a weight that the canary has the capacity for, and sizes it ahead for the one after.
-func (p *plan) shift(weight int32, t Telling) {
+func (p *plan) shift(weight v1beta1.Weight, t Telling) {
 	r := p.status.Rollout
-	t.What = fmt.Sprintf("%d %% of the traffic to %s (step %d of %d)", weight, r.Revision.Image, r.WeightIndex+1, r.Weights)
+	t.What = fmt.Sprintf("%s %% of the traffic to %s (step %d of %d)", weight, r.Revision.Image, r.WeightIndex+1, r.Weights)
 	p.enter(v1beta1.StepAnalysing, p.Object.ProgressDeadline()+p.spec.Analysis.IntervalDuration())
 	p.status.CanaryWeight = weight
 	r.WeightIndex++
@@ -145,7 +147,7 @@ func (p *plan) shift(weight int32, t Telling) {
 
 // size asks for the pods that a weight needs. Mostly they were asked for with the weight before; an
 // edit of the steps or a primary that has grown asks for more.
-func (p *plan) size(weight int32) {
+func (p *plan) size(weight v1beta1.Weight) {
 	r := p.status.Rollout
 	if need := capacity(r.PrimaryReplicas, weight); need > r.CanaryReplicas {
 		r.CanaryReplicas = need
@@ -168,7 +170,7 @@ func (p *plan) again(count func(next string)) {
 func (p *plan) holdCheck(reason, message string) {
 	r := p.status.Rollout
 	if overdue(p.Now, r.Until) {
-		p.fail(reason, fmt.Sprintf("held for %s at weight %d: %s", span(r.Until.Sub(r.Since.Time)), p.status.CanaryWeight, message))
+		p.fail(reason, fmt.Sprintf("held for %s at weight %s: %s", span(r.Until.Sub(r.Since.Time)), p.status.CanaryWeight, message))
 		return
 	}
 	p.wait(reason, message)
@@ -176,7 +178,7 @@ func (p *plan) holdCheck(reason, message string) {
 	if r.Held != reason {
 		r.Held = reason
 		p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
-			Next: fmt.Sprintf("Nothing is counted; the weight stays at %d, until %s at most", p.status.CanaryWeight, clock(r.Until.Time))})
+			Next: fmt.Sprintf("Nothing is counted; the weight stays at %s, until %s at most", p.status.CanaryWeight, clock(r.Until.Time))})
 	}
 }
 
@@ -213,10 +215,10 @@ func (p *plan) record(checks []analysis.Check, share analysis.Share) {
 
 // nextWeight is the first listed weight above the present one, or the present one at the end. It
 // goes by the weight and not by a position, so that an edit of the steps never makes it jump.
-func (p *plan) nextWeight() int32 {
-	for _, w := range p.spec.Analysis.Steps() {
-		if w > p.status.CanaryWeight {
-			return w
+func (p *plan) nextWeight() v1beta1.Weight {
+	for _, s := range p.listed() {
+		if s.Weight > p.status.CanaryWeight {
+			return s.Weight
 		}
 	}
 	return p.status.CanaryWeight

@@ -54,7 +54,7 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	case 8:
 		s.user(at, "the status is lost", func() { s.c.Status = v1beta1.CanaryStatus{} })
 	case 9:
-		s.user(at, "somebody edits the route", func() { s.route.CanaryWeight = int32(r.IntN(100)) })
+		s.user(at, "somebody edits the route", func() { s.route.CanaryWeight = v1beta1.Percent(int32(r.IntN(100))) })
 	case 10:
 		s.user(at, "somebody scales the template", func() { s.target.Replicas = int32(r.IntN(4)) })
 	case 11:

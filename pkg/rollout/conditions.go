@@ -87,7 +87,7 @@ func (p *plan) explainRollout() (reason, message string) {
 	case v1beta1.StepStarting:
 		return reason, fmt.Sprintf("the pods of %s start, until %s", r.Revision.Image, clock(r.Until.Time))
 	case v1beta1.StepAnalysing:
-		return reason, fmt.Sprintf("%s is judged at %d %% of the traffic; next check %s", r.Revision.Image, p.status.CanaryWeight, clock(r.NextCheckAt.Time))
+		return reason, fmt.Sprintf("%s is judged at %s %% of the traffic; next check %s", r.Revision.Image, p.status.CanaryWeight, clock(r.NextCheckAt.Time))
 	case v1beta1.StepCopying:
 		return reason, fmt.Sprintf("%s rolls to %s, until %s", p.Object.PrimaryName(), r.Revision.Image, clock(r.Until.Time))
 	case v1beta1.StepRestoring:

@@ -44,7 +44,7 @@ func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 	}
 	if p.primaryServes() {
 		p.status.CanaryWeight = 0
-		t.Next = fmt.Sprintf("All traffic goes to %s (%d %% was on the canary)", p.Object.PrimaryName(), before)
+		t.Next = fmt.Sprintf("All traffic goes to %s (%s %% was on the canary)", p.Object.PrimaryName(), before)
 	} else {
 		t.Next = fmt.Sprintf("The traffic stays until %s has a pod that is ready", p.Object.PrimaryName())
 	}

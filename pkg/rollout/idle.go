@@ -62,7 +62,7 @@ func (p *plan) beginRollout(r v1beta1.RevisionStatus) {
 	}
 	p.status.Rollout = &v1beta1.RolloutStatus{
 		Number: number, Revision: r, From: *p.status.Promoted, StartedAt: micro(p.Now),
-		Weights: int32(len(p.spec.Analysis.Steps())), PrimaryReplicas: max(p.Primary.Replicas, 1),
+		Weights: int32(len(p.listed())), PrimaryReplicas: max(p.Primary.Replicas, 1),
 		CanaryReplicas: p.Canary.Replicas,
 	}
 	p.status.LastAppliedSpec = r.Name

@@ -71,7 +71,7 @@ func (p *plan) takeUp() {
 		p.status.CanaryWeight = max(p.Route.CanaryWeight, 0)
 		p.beginRollout(p.Canary.describe())
 		p.status.Phase = v1beta1.PhaseProgressing
-		t.Next = fmt.Sprintf("A run that nothing is known of left %s and %d %% of the traffic on the canary; both go back first",
+		t.Next = fmt.Sprintf("A run that nothing is known of left %s and %s %% of the traffic on the canary; both go back first",
 			podsOf(p.Canary.Replicas, ""), p.status.CanaryWeight)
 		p.status.Rollout.Outcome, p.status.Rollout.Reason = v1beta1.OutcomeSuperseded, "StatusLost"
 		p.status.Rollout.Message = "the status of the run was lost"
@@ -154,7 +154,7 @@ func (p *plan) emptyTarget() {
 }
 
 // routeHolds is true when the route stands at the weight and was not refused.
-func (p *plan) routeHolds(weight int32) bool {
+func (p *plan) routeHolds(weight v1beta1.Weight) bool {
 	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight
 }
 

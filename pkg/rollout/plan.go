@@ -106,7 +106,7 @@ func (p *plan) move(t Telling) {
 	p.status.LastTransitionTime = second(p.Now)
 	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
 		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
-		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity),
+		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted,
 		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++

@@ -44,7 +44,7 @@ func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
 	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
 	p.enter(v1beta1.StepRestoring, 0)
 	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
-		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %d %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
+		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %s %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
 }
 
 // restore waits for the primary as it was. It has no deadline: the healthy side keeps its traffic.

@@ -15,7 +15,7 @@ func (p *plan) askMetrics() ([]analysis.Check, bool) {
 	for i, m := range p.metrics() {
 		exposed := p.Now.Sub(p.status.Rollout.ExposedSince.Time)
 		a, ok := p.poll(Question{
-			Kind: AskMetric, Name: m.Name, Index: i,
+			Kind: AskMetric, Metric: &m, Index: i,
 			Since: p.status.Rollout.ExposedSince.Time, Window: min(m.IntervalDuration(), exposed),
 		}, p.turn())
 		if !ok {
@@ -66,11 +66,11 @@ func (p *plan) askShare() (analysis.Share, bool) {
 }
 
 // weightBefore is the listed weight below the present one: what a gateway serves that stands still.
-func (p *plan) weightBefore() int32 {
-	before := int32(0)
-	for _, w := range p.spec.Analysis.Steps() {
-		if w < p.status.CanaryWeight {
-			before = w
+func (p *plan) weightBefore() v1beta1.Weight {
+	before := v1beta1.Weight(0)
+	for _, s := range p.listed() {
+		if s.Weight < p.status.CanaryWeight {
+			before = s.Weight
 		}
 	}
 	return before

@@ -80,7 +80,11 @@ type Apex struct {
 // Route is the router's route as it stands.
 type Route struct {
 	Exists       bool
-	CanaryWeight int32
+	CanaryWeight v1beta1.Weight
+	// Rules is the digest of the rules that stand beside the weights.
+	Rules string
+	// Weighted is true where traffic can be shared; without, a side has all of it or none.
+	Weighted bool
 	// Stamp is the transition that last wrote the weights.
 	Stamp int64
 	// Confirmed is true when the router itself says that the proxies follow.
@@ -110,9 +114,10 @@ type Question struct {
 	// Key is the same whenever the same question is asked again, and unlike any other question's.
 	Key  string
 	Kind QuestionKind
-	// Name of the metric or the hook, and its index in the spec: names may repeat.
-	Name  string
-	Index int
+	// Metric or Hook that is asked, and its index among those of its step: names may repeat.
+	Metric *v1beta1.CanaryMetric
+	Hook   *v1beta1.CanaryWebhook
+	Index  int
 	// Since bounds every look back: nothing before it is this revision's, or this weight's.
 	Since time.Time
 	// Window that a query looks back over.
@@ -161,7 +166,9 @@ const (
 // Telling is a decision in words. It goes into the journal, which is told after the commit.
 type Telling struct {
 	// Reason is a CamelCase word.
-	Reason   string
+	Reason string
+	// Muted tellings are shown as events and sent to nobody.
+	Muted    bool
 	Moment   Moment
 	Severity Severity
 	// What was decided, why, and what happens next or what to do. One line each.

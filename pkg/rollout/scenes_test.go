@@ -115,7 +115,7 @@ var scenes = []scene{
 			s.user(20*time.Second, "a GitOps tool resets replicas", func() { s.target.Replicas, s.target.Writer = 2, "argocd-controller" })
 			s.user(25*time.Second, "a GitOps tool resets the selector", func() { s.apex.ToPrimary, s.apex.Writer = false, "argocd-controller" })
 			s.setImage(30*time.Second, "6.0.1")
-			s.user(40*time.Second, "somebody edits the route", func() { s.route.CanaryWeight = 1 })
+			s.user(40*time.Second, "somebody edits the route", func() { s.route.CanaryWeight = 10 })
 		}},
 	{name: "the template's size is the primary's", lasts: time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
 		play: func(s *sim) {
@@ -129,7 +129,7 @@ var scenes = []scene{
 			s.setImage(30*time.Second, "6.0.1")
 			asked := 0
 			s.reply = func(s *sim, q Question) (Answer, bool) {
-				if q.Kind == AskHook && q.Name == "accept" {
+				if q.Kind == AskHook && q.Hook.Name == "accept" {
 					if asked++; asked == 1 {
 						return Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 0, Message: "HTTP 500: not yet"}}, true
 					}

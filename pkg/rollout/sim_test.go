@@ -41,7 +41,7 @@ type sim struct {
 	// jitter delays answers and pods by chance; nil is none.
 	jitter *rand.Rand
 	// follows is false while the proxies do not follow the route.
-	inProxy int32
+	inProxy v1beta1.Weight
 	follows bool
 	writes  int
 	// stamp is the highest transition that the world carries.
@@ -81,6 +81,7 @@ func newSim(t *testing.T, edit func(*v1beta1.Canary)) *sim {
 		answers: map[string]Answer{}, asked: map[string]bool{}, reply: healthy, follows: true}
 	s.target = Target{Revision: rev("6.0.0"), Replicas: 2}
 	s.apex = Apex{Exists: true}
+	s.route.Weighted = true
 	return s
 }
 
@@ -92,7 +93,7 @@ func rev(tag string) v1beta1.RevisionStatus {
 func healthy(s *sim, q Question) (Answer, bool) {
 	switch q.Kind {
 	case AskShare:
-		n := int64(s.inProxy) * 20
+		n := int64(s.inProxy) * 2
 		return Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}, true
 	case AskTraffic:
 		if s.inProxy > 0 {
@@ -192,7 +193,7 @@ func cursor(st *v1beta1.CanaryStatus) string {
 	} else if r := st.Rollout; r != nil && r.EndedAt == nil {
 		out += "/" + string(r.Step)
 	}
-	return fmt.Sprintf("%s weight %d", out, st.CanaryWeight)
+	return fmt.Sprintf("%s weight %s", out, st.CanaryWeight)
 }
 
 func (s *sim) put(q Question) {
@@ -219,7 +220,7 @@ func (s *sim) apply(w World) {
 	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight) {
 		s.checkRaise(w.Route.CanaryWeight)
 		s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
-		s.line("write", "route %d/%d", 100-w.Route.CanaryWeight, w.Route.CanaryWeight)
+		s.line("write", "route %s/%s", v1beta1.FullWeight-w.Route.CanaryWeight, w.Route.CanaryWeight)
 		s.at(time.Second, "", func() {
 			if s.follows {
 				s.inProxy = s.route.CanaryWeight
@@ -246,7 +247,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	p.floor = wish.Floor
 	if wish.Revision != "" && wish.Revision != p.revision {
 		if role == "canary" && s.inProxy > 0 {
-			s.t.Errorf("the canary's template changes while %d %% of the traffic is on it\n%s", s.inProxy, s.out.String())
+			s.t.Errorf("the canary's template changes while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.revision, p.old, p.ready = wish.Revision, p.old+p.ready, 0
 		s.line("write", "%s := %s", role, wish.Revision)
@@ -254,7 +255,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
 		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 {
-			s.t.Errorf("the canary is made smaller while %d %% of the traffic is on it\n%s", s.inProxy, s.out.String())
+			s.t.Errorf("the canary is made smaller while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
 		p.ready = min(p.ready, p.replicas)
@@ -326,14 +327,14 @@ func (s *sim) line(who, format string, args ...any) {
 
 // checkRaise: no weight is raised on a side without ready pods of the revision under analysis, and
 // none returns to a primary that has none.
-func (s *sim) checkRaise(weight int32) {
+func (s *sim) checkRaise(weight v1beta1.Weight) {
 	if weight > s.route.CanaryWeight && s.route.Exists {
 		r := s.c.Status.Rollout
 		if s.canary == nil || s.canary.revision != r.Revision.Name || s.canary.ready < capacity(s.primary.replicas, weight) {
-			s.t.Errorf("weight raised to %d on a canary that cannot carry it: %+v", weight, s.canary)
+			s.t.Errorf("weight raised to %s on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}
 	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
-		s.t.Errorf("weight lowered to %d with no ready pod on the primary: %+v", weight, s.primary)
+		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v", weight, s.primary)
 	}
 }

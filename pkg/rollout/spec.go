@@ -31,7 +31,7 @@ func (p *plan) hooks(kind string) []hook {
 
 // askHook asks a hook once for each attempt.
 func (p *plan) askHook(h hook) (Answer, bool) {
-	return p.ask(Question{Key: p.key(AskHook, h.index, 0), Kind: AskHook, Name: h.Name, Index: h.index})
+	return p.ask(Question{Key: p.key(AskHook, h.index, 0), Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index})
 }
 
 func (p *plan) metrics() []v1beta1.CanaryMetric {
@@ -42,4 +42,9 @@ func (p *plan) metrics() []v1beta1.CanaryMetric {
 }
 
 // capacity is how many pods carry a weight as well as the primary's pods carry all of the traffic.
-func capacity(primary, weight int32) int32 { return max((primary*weight+99)/100, 1) }
+func capacity(primary int32, weight v1beta1.Weight) int32 {
+	return max((primary*int32(weight)+999)/1000, 1)
+}
+
+// listed are the steps of the analysis.
+func (p *plan) listed() []v1beta1.ListedStep { return p.spec.Analysis.Listed(p.Route.Weighted) }

@@ -120,7 +120,7 @@ func (p *plan) count(failed bool, what, why, next string) {
 			return
 		}
 		p.move(Telling{Reason: "CheckFailed", Moment: Held, Severity: Warning, What: why,
-			Why:  fmt.Sprintf("Failed check %d at weight %d; the %s rolls back", p.status.FailedChecks, p.status.CanaryWeight, ordinal(limit)),
+			Why:  fmt.Sprintf("Failed check %d at weight %s; the %s rolls back", p.status.FailedChecks, p.status.CanaryWeight, ordinal(limit)),
 			Next: next})
 		return
 	}
@@ -132,7 +132,7 @@ func (p *plan) count(failed bool, what, why, next string) {
 	}
 	p.move(Telling{Reason: "Inconclusive", Moment: Held, Severity: Warning,
 		What: fmt.Sprintf("no evidence from the %s: %s", what, why),
-		Why:  fmt.Sprintf("Inconclusive check %d at weight %d; the %s ends the rollout", p.status.InconclusiveChecks, p.status.CanaryWeight, ordinal(limit)),
+		Why:  fmt.Sprintf("Inconclusive check %d at weight %s; the %s ends the rollout", p.status.InconclusiveChecks, p.status.CanaryWeight, ordinal(limit)),
 		Next: next})
 }
 

@@ -34,8 +34,12 @@ type Clone struct {
 	Floor int32
 }
 
-// RouteWish is the weight that the canary should have; the primary has the rest.
-type RouteWish struct{ CanaryWeight int32 }
+// RouteWish is what the route should do: rules first, and of the rest the canary has its weight and
+// the primary what is left.
+type RouteWish struct {
+	CanaryWeight v1beta1.Weight
+	Rules        v1beta1.RouteRules
+}
 
 // Desired says what the world has to look like for the committed status. It is empty while the
 // object is suspended or cannot be worked with.
@@ -87,6 +91,9 @@ func serving(o Observed, w *World) {
 	w.Primary = &Clone{Revision: s.LastPromotedSpec}
 	w.ApexToPrimary = true
 	w.Route = &RouteWish{CanaryWeight: s.CanaryWeight}
+	if s.Rollout != nil && s.Rollout.Rules != nil {
+		w.Route.Rules = *s.Rollout.Rules
+	}
 	w.EmptyTarget = !fightOver(s)
 	none := int32(0)
 	w.Canary = &Clone{Replicas: &none}

@@ -73,7 +73,7 @@ func (m *Metrics) Observe(c *v1beta1.Canary) {
 		m.phase.DeleteLabelValues(key.Namespace, key.Name, string(last.phase))
 		m.phase.WithLabelValues(key.Namespace, key.Name, string(s.Phase)).Set(1)
 	}
-	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(s.CanaryWeight))
+	m.weight.WithLabelValues(key.Namespace, key.Name).Set(s.CanaryWeight.Percent())
 	m.failed.WithLabelValues(key.Namespace, key.Name, "failed").Set(float64(s.FailedChecks))
 	m.failed.WithLabelValues(key.Namespace, key.Name, "inconclusive").Set(float64(s.InconclusiveChecks))
 	now := state{phase: s.Phase, rollout: ended(s), known: true}

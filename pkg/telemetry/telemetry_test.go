@@ -30,7 +30,7 @@ func series(t *testing.T, r *prometheus.Registry) map[string]int {
 
 func makeCanary(name string, phase v1beta1.Phase, history ...v1beta1.RolloutRecord) *v1beta1.Canary {
 	c := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name}}
-	c.Status.Phase, c.Status.CanaryWeight, c.Status.History = phase, 20, history
+	c.Status.Phase, c.Status.CanaryWeight, c.Status.History = phase, v1beta1.Percent(20), history
 	return c
 }
 

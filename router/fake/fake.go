@@ -87,7 +87,7 @@ func (r *Router) Get(_ context.Context, t router.Target) (router.State, error) {
 }
 
 // Set remembers the weights. While the proxy refuses, it goes on with what it served before.
-func (r *Router) Set(_ context.Context, t router.Target, w router.Weights, s router.Stamp) error {
+func (r *Router) Set(_ context.Context, t router.Target, w router.Traffic, s router.Stamp) error {
 	if err := w.Validate(); err != nil {
 		return err
 	}
@@ -100,12 +100,12 @@ func (r *Router) Set(_ context.Context, t router.Target, w router.Weights, s rou
 		return router.NotSeen("route " + t.Canary.String())
 	case found.Stamp > s:
 		return router.ErrOvertaken
-	case found.Stamp == s && found.Weights == w:
+	case found.Stamp == s && found.Weights == w.Weights && found.Rules == w.Rules.Digest():
 		return nil
 	}
 	return r.write(t.Canary, version, func(rt *route) {
 		rt.state.Stamp = s
-		rt.state.Weights, rt.state.LastWriter = w, v1beta1.FieldManager
+		rt.state.Weights, rt.state.Rules, rt.state.LastWriter = w.Weights, w.Rules.Digest(), v1beta1.FieldManager
 	})
 }
 
@@ -137,6 +137,12 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 		PrimaryActive:   series("fake_requests_active", "primary"),
 		CanaryActive:    series("fake_requests_active", "canary"),
 	}
+}
+
+// Features: everything can be remembered.
+func (r *Router) Features() router.Features {
+	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
+		Mirror: true, MirrorShare: true, Affinity: true}
 }
 
 // Watches is empty: nothing of this router is in the API server.

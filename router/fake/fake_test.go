@@ -48,21 +48,21 @@ func TestProxiesFollowAfterTheLag(t *testing.T) {
 	r := &fake.Router{Clock: func() time.Time { return now }, Lag: 3 * time.Second, Confirms: true}
 	must(t, r.Ensure(t.Context(), target, 1))
 	now = now.Add(3 * time.Second)
-	must(t, r.Set(t.Context(), target, router.Split(20), 2))
+	must(t, r.Set(t.Context(), target, router.Traffic{Weights: router.Percent(20)}, 2))
 
-	wantServing(t, r, router.Split(0), router.NotKnown)
+	wantServing(t, r, router.Percent(0), router.NotKnown)
 	now = now.Add(3 * time.Second)
-	wantServing(t, r, router.Split(20), router.InForce)
+	wantServing(t, r, router.Percent(20), router.InForce)
 }
 
 func TestARejectedWriteNeverServes(t *testing.T) {
 	r := &fake.Router{Confirms: true}
 	must(t, r.Ensure(t.Context(), target, 1))
 	r.Reject(target.Canary, "no such cluster")
-	must(t, r.Set(t.Context(), target, router.Split(20), 2))
-	wantServing(t, r, router.Split(0), router.Rejected)
+	must(t, r.Set(t.Context(), target, router.Traffic{Weights: router.Percent(20)}, 2))
+	wantServing(t, r, router.Percent(0), router.Rejected)
 	r.Accept(target.Canary)
-	wantServing(t, r, router.Split(20), router.InForce)
+	wantServing(t, r, router.Percent(20), router.InForce)
 }
 
 func wantServing(t *testing.T, r *fake.Router, w router.Weights, v router.Verdict) {

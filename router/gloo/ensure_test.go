@@ -243,7 +243,7 @@ func TestTheSuccessorOfADeletedCanary(t *testing.T) {
 	if st := w.state(t); !st.Exists || len(st.Problems) != 0 && st.Problems[0].Reason == "RouteTableTaken" {
 		t.Errorf("Get reports %+v, want the route as it stands", st)
 	}
-	if err := w.Set(t.Context(), w.target, router.Split(30), 9); err != nil {
+	if err := w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(30)}, 9); err != nil {
 		t.Errorf("Set: %v", err)
 	}
 }
@@ -251,7 +251,7 @@ func TestTheSuccessorOfADeletedCanary(t *testing.T) {
 func TestATableOfAnotherCanary(t *testing.T) {
 	taken := strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: other}}", 1)
 	w := inMemory(t, otherCanary, taken+"  routes:\n  -"+strings.TrimPrefix(split, "\n   "))
-	if err := w.Set(t.Context(), w.target, router.Split(50), 9); notReady(err) == nil {
+	if err := w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(50)}, 9); notReady(err) == nil {
 		t.Errorf("Set returns %v, want a refusal", err)
 	}
 	if err := w.Release(t.Context(), w.target); err != nil {
@@ -312,7 +312,7 @@ func TestTrafficWaitsForNewUpstreams(t *testing.T) {
 
 	w.report(t, w.readUpstream(t, canary), map[string]any{"state": "Accepted"})
 	must(t, w.Ensure(t.Context(), w.target, 1))
-	if st := w.state(t); !st.Exists || st.Weights != router.Split(0) {
+	if st := w.state(t); !st.Exists || st.Weights != router.Percent(0) {
 		t.Errorf("the route is not ours: %+v", st)
 	}
 }
@@ -320,20 +320,20 @@ func TestTrafficWaitsForNewUpstreams(t *testing.T) {
 func TestPortChange(t *testing.T) {
 	w := inMemory(t)
 	w.ensure(t, 1)
-	must(t, w.Set(t.Context(), w.target, router.Split(30), 2))
+	must(t, w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(30)}, 2))
 
 	w.target.Port = 8080
 	if nr := notReady(w.Ensure(t.Context(), w.target, 3)); nr == nil || nr.RetryAfter <= 0 {
 		t.Fatalf("Ensure does not wait for the new Upstreams: %v", nr)
 	}
 	// A shift meanwhile keeps to the Upstreams that serve.
-	must(t, w.Set(t.Context(), w.target, router.Split(10), 4))
+	must(t, w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(10)}, 4))
 	wantDestinations(t, w, "apps-podinfo-primaryupstream-9898", "apps-podinfo-canaryupstream-9898")
 
 	w.pass()
 	must(t, w.Ensure(t.Context(), w.target, 5))
 	wantDestinations(t, w, "apps-podinfo-primaryupstream-8080", "apps-podinfo-canaryupstream-8080")
-	if st := w.state(t); st.Weights != router.Split(10) {
+	if st := w.state(t); st.Weights != router.Percent(10) {
 		t.Errorf("weights are %s after the change of the port, want 90/10", st.Weights)
 	}
 	// The old pair stays until Envoy has turned away from it.
@@ -369,7 +369,7 @@ func TestStatusIsNeverSent(t *testing.T) {
 	w.ensure(t, 1)
 	w.report(t, w.readTable(t), map[string]any{"state": "Accepted", "reportedBy": "gloo"})
 	w.report(t, w.readUpstream(t, primary), map[string]any{"state": int64(1)})
-	must(t, w.Set(t.Context(), w.target, router.Split(50), 2))
+	must(t, w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(50)}, 2))
 	w.alter(t, w.readUpstream(t, primary), func(u *unstructured.Unstructured) {
 		must(t, unstructured.SetNestedField(u.Object, int64(1), "spec", "kube", "servicePort"))
 	})
@@ -391,7 +391,7 @@ func TestFaultsComeBack(t *testing.T) {
 	w := inMemory(t)
 	w.ensure(t, 1)
 	w.fault = forbidden
-	if err := w.Set(t.Context(), w.target, router.Split(5), 2); !apierrors.IsForbidden(err) {
+	if err := w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(5)}, 2); !apierrors.IsForbidden(err) {
 		t.Errorf("Set returns %v, want what the API server said", err)
 	}
 	w.target.Port = 1
@@ -410,11 +410,11 @@ func TestWritesCarryOurName(t *testing.T) {
 	if st := w.state(t); st.LastWriter != v1beta1.FieldManager {
 		t.Errorf("the routes' last writer is %q after Ensure", st.LastWriter)
 	}
-	editWeights(t, w, router.Split(70))
+	editWeights(t, w, router.Percent(70))
 	if st := w.state(t); st.LastWriter != "kubectl-edit" {
 		t.Errorf("the routes' last writer is %q after an edit", st.LastWriter)
 	}
-	must(t, w.Set(t.Context(), w.target, router.Split(5), 2))
+	must(t, w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(5)}, 2))
 	if st := w.state(t); st.LastWriter != v1beta1.FieldManager {
 		t.Errorf("the routes' last writer is %q after Set", st.LastWriter)
 	}

@@ -46,6 +46,9 @@ func New(c client.Client) (router.Router, error) {
 	return &Router{client: c, now: time.Now}, nil
 }
 
+// Features of Gloo, as far as they are driven.
+func (r *Router) Features() router.Features { return router.Features{Weights: true, Tenths: true} }
+
 func notInstalled(missing []string) error {
 	return &router.NotReady{Problem: router.Problem{
 		Reason: "GlooNotInstalled",

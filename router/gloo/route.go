@@ -3,6 +3,7 @@ package gloo
 import (
 	"maps"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
 )
@@ -87,19 +88,31 @@ func (n names) ours(r route) bool {
 	return false
 }
 
-// weights are the two sides' as they stand. Somebody's edit can make them sum to anything.
+// weights are the two sides' as they stand: tenths where they sum to 1000, percents otherwise. Somebody's
+// edit can make them sum to anything.
 func (n names) weights(r route) router.Weights {
 	var w router.Weights
 	for _, e := range r.entries() {
 		switch s, ok := n.entrySide(e); {
 		case !ok:
 		case s == canary:
-			w.Canary += weightOf(e)
+			w.Canary += v1beta1.Weight(weightOf(e))
 		default:
-			w.Primary += weightOf(e)
+			w.Primary += v1beta1.Weight(weightOf(e))
 		}
 	}
-	return w
+	if w.Primary+w.Canary == v1beta1.FullWeight {
+		return w
+	}
+	return router.Weights{Primary: w.Primary * 10, Canary: w.Canary * 10}
+}
+
+// written are the weights as they are put on the route: whole percents where that is exact.
+func written(w router.Weights) (primary, canary int32) {
+	if w.Primary%10 == 0 && w.Canary%10 == 0 {
+		return int32(w.Primary / 10), int32(w.Canary / 10)
+	}
+	return int32(w.Primary), int32(w.Canary)
 }
 
 // maxWeight bounds what is read, so that sums fit: Gloo's weights have 32 bits each.
@@ -114,7 +127,8 @@ func weightOf(entry map[string]any) int32 {
 // reweigh makes the route send to both sides with these weights. Which Upstreams it names, the options
 // of each destination and destinations of others stay; a second one of the same side goes.
 func (n names) reweigh(r route, w router.Weights) {
-	missing := map[side]int32{primary: w.Primary, canary: w.Canary}
+	missing := map[side]int32{}
+	missing[primary], missing[canary] = written(w)
 	var entries []map[string]any
 	for _, e := range r.entries() {
 		s, ok := n.entrySide(e)

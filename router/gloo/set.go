@@ -7,7 +7,7 @@ import (
 )
 
 // Set writes the weights on every route of ours, also where they are 0.
-func (r *Router) Set(ctx context.Context, t router.Target, w router.Weights, s router.Stamp) error {
+func (r *Router) Set(ctx context.Context, t router.Target, w router.Traffic, s router.Stamp) error {
 	if err := w.Validate(); err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (r *Router) Set(ctx context.Context, t router.Target, w router.Weights, s r
 	if !tb.exists() || !tb.hasOurs() {
 		return router.NotSeen("a route to the Upstreams of " + t.Canary.String() + " in RouteTable " + tb.key())
 	}
-	tb.share(w)
+	tb.share(w.Weights)
 	tb.stamp(s)
 	return r.save(ctx, tb)
 }

@@ -161,28 +161,28 @@ func TestEditedRoutes(t *testing.T) {
 		rejected bool
 	}{
 		"a weight that is left out is 0": {
-			routes: []any{multi(ours(primary, int64(100)), ours(canary, nil))}, exists: true, want: router.Split(0),
+			routes: []any{multi(ours(primary, int64(100)), ours(canary, nil))}, exists: true, want: router.Percent(0),
 		},
 		"weights that are no percentages are told as they stand": {
-			routes: []any{multi(ours(primary, int64(3)), ours(canary, int64(1)))}, exists: true, want: router.Weights{Primary: 3, Canary: 1},
+			routes: []any{multi(ours(primary, int64(3)), ours(canary, int64(1)))}, exists: true, want: router.Weights{Primary: 30, Canary: 10},
 		},
 		"a total of 0 is told as it stands, and is refused": {
 			routes: []any{multi(ours(primary, int64(0)), ours(canary, int64(0)))}, exists: true, rejected: true,
 		},
 		"absurd weights do not overflow": {
 			routes: []any{multi(ours(primary, int64(4294967295)), ours(canary, int64(4294967295)))}, exists: true,
-			want: router.Weights{Primary: maxWeight, Canary: maxWeight},
+			want: router.Weights{Primary: 10 * maxWeight, Canary: 10 * maxWeight},
 		},
 		"of routes that differ the one with more canary counts": {
 			routes: []any{multi(ours(primary, int64(100)), ours(canary, int64(0))), multi(ours(primary, int64(10)), ours(canary, int64(90)))},
-			exists: true, want: router.Split(90),
+			exists: true, want: router.Percent(90),
 		},
 		"a third destination is told": {
 			routes: []any{multi(ours(primary, int64(50)), ours(canary, int64(50)), foreign(int64(20)))},
-			exists: true, want: router.Split(50), problems: []string{"ForeignDestination*"},
+			exists: true, want: router.Percent(50), problems: []string{"ForeignDestination*"},
 		},
 		"the canary alone has everything": {
-			routes: []any{entry{"routeAction": entry{"single": ours(canary, nil)["destination"]}}}, exists: true, want: router.Split(100),
+			routes: []any{entry{"routeAction": entry{"single": ours(canary, nil)["destination"]}}}, exists: true, want: router.Percent(100),
 		},
 		"a route turned away by another tool is gone": {
 			routes: []any{multi(foreign(int64(1)))},
@@ -209,9 +209,9 @@ func TestEditedRoutes(t *testing.T) {
 			if !tc.exists {
 				return
 			}
-			must(t, w.Set(t.Context(), w.target, router.Split(25), 6))
+			must(t, w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(25)}, 6))
 			w.ensure(t, 7)
-			if st := w.state(t); st.Weights != router.Split(25) {
+			if st := w.state(t); st.Weights != router.Percent(25) {
 				t.Errorf("weights are %s after Set", st.Weights)
 			}
 		})

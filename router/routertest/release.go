@@ -28,7 +28,7 @@ func (s Subject) release(t *testing.T) {
 
 func released(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Split(0), 2)
+	s.set(t, router.Percent(0), 2)
 	s.release(t)
 	s.Released(t)
 	s.quiet(t, func() { s.release(t) })
@@ -43,7 +43,7 @@ func releaseAbsent(t *testing.T, s Subject) {
 
 func takenAgain(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Split(0), 8)
+	s.set(t, router.Percent(0), 8)
 	s.release(t)
 	// The new Upstreams of a route that serves are given time first.
 	for range 2 {
@@ -54,5 +54,5 @@ func takenAgain(t *testing.T, s Subject) {
 		}
 		s.Pass()
 	}
-	s.stands(t, router.Split(0), 1)
+	s.stands(t, router.Percent(0), 1)
 }

@@ -89,7 +89,7 @@ func (s Subject) ensure(t *testing.T, stamp router.Stamp) {
 
 func (s Subject) set(t *testing.T, w router.Weights, stamp router.Stamp) {
 	t.Helper()
-	if err := s.Router.Set(t.Context(), s.Target, w, stamp); err != nil {
+	if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: w}, stamp); err != nil {
 		t.Fatalf("Set %s with stamp %d: %v", w, stamp, err)
 	}
 }
