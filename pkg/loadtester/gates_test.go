@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"sigs.k8s.io/yaml"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/loadtester/gate"
 )
 
@@ -135,5 +139,33 @@ func TestStrangersCannotListGates(t *testing.T) {
 	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/gate", http.NoBody))
 	if w.Code != 401 {
 		t.Errorf("answer = %d %q, want 401", w.Code, w.Body)
+	}
+}
+
+func TestSampleGatesAreServed(t *testing.T) {
+	data, err := os.ReadFile("../../deploy/samples/canary-gates.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sample v1beta1.Canary
+	if err := yaml.UnmarshalStrict(data, &sample); err != nil {
+		t.Fatal(err)
+	}
+	s, asked := newServer(t, Config{}), 0
+	for _, hook := range sample.Spec.Analysis.Webhooks {
+		u, err := url.Parse(hook.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.Path == "/" {
+			continue
+		}
+		asked++
+		if w := ask(t, s, u.Path, canary); w.Code != 403 || !strings.Contains(w.Body.String(), "of podinfo.test is closed") {
+			t.Errorf("%s = %d %q, want it closed", u.Path, w.Code, w.Body)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("%d gates in the sample, want 2", asked)
 	}
 }

@@ -3,7 +3,11 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +25,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/serin-dev/serin/pkg/apitest"
+	"github.com/serin-dev/serin/pkg/loadtester"
 	"github.com/serin-dev/serin/pkg/loadtester/gate"
 )
 
@@ -152,6 +157,43 @@ func TestGatesAreKept(t *testing.T) {
 	}
 }
 
+// Two load testers on one API server, and a third that starts when they are gone.
+func TestServersShareGates(t *testing.T) {
+	cfg, ns := install(t)
+	serve := func() (func(path string) int, func()) {
+		tester := loadtester.New(loadtester.Config{
+			Timeout: time.Minute, Log: slog.New(slog.DiscardHandler), Gates: must(gate.NewConfigMap(cfg, ns, "loadtester-gates"))(t),
+		})
+		server := httptest.NewServer(tester.Handler())
+		return func(path string) int { return post(t, server.URL+path) }, func() { server.Close(); tester.Close() }
+	}
+	first, stopFirst := serve()
+	second, stopSecond := serve()
+	got := []int{second("/gate/check"), first("/gate/open"), second("/gate/check"), second("/rollback/check"), second("/rollback/open")}
+	stopFirst()
+	stopSecond()
+	third, stop := serve()
+	defer stop()
+	got = append(got, third("/gate/check"), third("/rollback/check"), third("/rollback/close"), third("/rollback/check"))
+	if diff := cmp.Diff([]int{403, 202, 200, 403, 202, 200, 200, 202, 403}, got); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+}
+
+func post(t *testing.T, url string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"name": "podinfo", "namespace": "test"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
 func TestMemoryForgets(t *testing.T) {
 	m := gate.NewMemory()
 	if err := m.Write(t.Context(), podinfo, true); err != nil {
@@ -199,11 +241,41 @@ func TestRightsEndAtTheConfigMap(t *testing.T) {
 	}
 }
 
-func TestApplyingTheManifestAgainClosesNothing(t *testing.T) {
-	var cm corev1.ConfigMap
-	read(t, &cm)
-	if cm.Data != nil {
-		t.Errorf("data %v in the manifest: each kubectl apply would set it", cm.Data)
+func TestApplyingTheManifestsAgainClosesNothing(t *testing.T) {
+	cfg := apitest.Start(t)
+	c, err := client.New(cfg, client.Options{Scheme: scheme.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := apitest.Namespace(t, c)
+	apply(t, cfg, ns)
+	store := must(gate.NewConfigMap(cfg, ns, "loadtester-gates"))(t)
+	if err := store.Write(t.Context(), podinfo, true); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, cfg, ns)
+	apply(t, cfg, ns, "--server-side", "--force-conflicts")
+	if got := open(t, store); len(got) != 1 {
+		t.Errorf("open = %q, want podinfo's", got)
+	}
+}
+
+func apply(t *testing.T, cfg *rest.Config, ns string, how ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	args := append([]string{"apply", "-n", ns, "-k", "../../../deploy/loadtester", "--validate=strict", "--server", cfg.Host}, how...)
+	for flag, pem := range map[string][]byte{
+		"--certificate-authority": cfg.CAData, "--client-certificate": cfg.CertData, "--client-key": cfg.KeyData,
+	} {
+		file := filepath.Join(dir, flag)
+		if err := os.WriteFile(file, pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, flag, file)
+	}
+	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	if out, err := exec.CommandContext(t.Context(), kubectl, args...).CombinedOutput(); err != nil {
+		t.Fatalf("kubectl apply: %v\n%s", err, out)
 	}
 }
 
