@@ -99,6 +99,12 @@ func (w CanaryWebhook) HookType() string {
 	return w.Type
 }
 
+// RemindAfterDuration is after how long a gate is told of again; 0 for never.
+func (w CanaryWebhook) RemindAfterDuration() time.Duration { return duration(w.RemindAfter, 0) }
+
+// DeadlineDuration is how long a gate may keep a rollout waiting; 0 for ever.
+func (w CanaryWebhook) DeadlineDuration() time.Duration { return duration(w.Deadline, 0) }
+
 // TimeoutDuration bounds one call.
 func (w CanaryWebhook) TimeoutDuration() time.Duration {
 	return duration(w.Timeout, defaultHookTimeout)

@@ -84,6 +84,8 @@ func (p *plan) explainRollout() (reason, message string) {
 	r := p.status.Rollout
 	reason = string(r.Step)
 	switch r.Step {
+	case v1beta1.StepConfirming:
+		return reason, fmt.Sprintf("%s waits until it is confirmed; nothing has been started", r.Revision.Image)
 	case v1beta1.StepStarting:
 		return reason, fmt.Sprintf("the pods of %s start, until %s", r.Revision.Image, clock(r.Until.Time))
 	case v1beta1.StepAnalysing:
@@ -101,6 +103,9 @@ func (p *plan) stepText() string {
 	r := p.status.Rollout
 	if r == nil || r.EndedAt != nil || r.Outcome != "" || r.Step != v1beta1.StepAnalysing {
 		return ""
+	}
+	if step := p.step(); step.Checks > 1 {
+		return fmt.Sprintf("%d/%d", r.Passed, step.Checks)
 	}
 	return fmt.Sprintf("%d/%d", r.WeightIndex, max(r.Weights, r.WeightIndex))
 }

@@ -153,9 +153,10 @@ func (p *plan) emptyTarget() {
 		Next: fmt.Sprintf("A change of the template of %s starts a rollout", p.spec.TargetRef.Name)})
 }
 
-// routeHolds is true when the route stands at the weight and was not refused.
+// routeHolds is true when the route stands at the weight, with the rules of the status, and was not
+// refused.
 func (p *plan) routeHolds(weight v1beta1.Weight) bool {
-	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight
+	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight && p.Route.Rules == rulesOf(p.status)
 }
 
 // describe names what a clone runs, as far as the clone itself tells.

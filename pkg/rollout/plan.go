@@ -41,6 +41,8 @@ func (p *plan) dispatch() {
 // run dispatches a rollout's sub-step.
 func (p *plan) run() {
 	switch p.status.Rollout.Step {
+	case v1beta1.StepConfirming:
+		p.confirm()
 	case v1beta1.StepStarting:
 		p.start()
 	case v1beta1.StepAnalysing:
@@ -85,7 +87,7 @@ type hold struct {
 func (p *plan) decide() Decision {
 	d := Decision{Questions: p.questions, WakeAt: p.wake}
 	before := &p.Object.Status
-	if p.status.CanaryWeight != before.CanaryWeight {
+	if p.status.CanaryWeight != before.CanaryWeight || rulesOf(p.status) != rulesOf(before) {
 		p.status.WeightTransition = p.status.Transition
 	}
 	p.conditions()
@@ -98,6 +100,14 @@ func (p *plan) decide() Decision {
 	}
 	d.Next = p.status
 	return d
+}
+
+// rulesOf names the rules that a status asks the route for.
+func rulesOf(s *v1beta1.CanaryStatus) string {
+	if s.Rollout == nil {
+		return ""
+	}
+	return digest(s.Rollout.Rules)
 }
 
 // move is one transition: the counter goes up, the journal and the tellings say what was decided.
@@ -132,7 +142,7 @@ func (p *plan) touch() {
 func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
 	r := p.status.Rollout
 	r.Step, r.Since, r.Until, r.NextCheckAt = s, micro(p.Now), nil, nil
-	r.PassedHooks, r.Held = nil, ""
+	r.PassedHooks, r.Held, r.Gate = nil, "", nil
 	r.Attempt++
 	if deadline > 0 {
 		until := micro(p.Now.Add(deadline))

@@ -217,8 +217,11 @@ func (s *sim) apply(w World) {
 		s.apex.ToPrimary = true
 		s.line("write", "apex Service selects the primary")
 	}
-	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight) {
+	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight || s.route.Rules != w.Route.Rules.Digest()) {
 		s.checkRaise(w.Route.CanaryWeight)
+		if s.route.Rules != w.Route.Rules.Digest() {
+			s.checkRules(w.Route.Rules)
+		}
 		s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
 		s.line("write", "route %s/%s", v1beta1.FullWeight-w.Route.CanaryWeight, w.Route.CanaryWeight)
 		s.at(time.Second, "", func() {
@@ -318,6 +321,27 @@ func (s *sim) run(d time.Duration) {
 		e.do()
 		s.turn()
 	}
+}
+
+// checkRules: no request is sent or copied to a canary that is not there.
+func (s *sim) checkRules(rules v1beta1.RouteRules) {
+	s.route.Rules = rules.Digest()
+	var what []string
+	if n := len(rules.Match); n > 0 {
+		what = append(what, fmt.Sprintf("%d matches", n))
+	}
+	if rules.Mirror > 0 {
+		what = append(what, fmt.Sprintf("%s %% copied", rules.Mirror))
+	}
+	if rules.Affinity != nil {
+		what = append(what, "kept by cookie "+rules.Affinity.CookieName)
+	}
+	if len(what) == 0 {
+		what = []string{"none"}
+	} else if r := s.c.Status.Rollout; s.canary.revision != r.Revision.Name || s.canary.ready == 0 {
+		s.t.Errorf("rules %v for a canary that is not ready: %+v", what, s.canary)
+	}
+	s.line("write", "rules: %s", strings.Join(what, ", "))
 }
 
 func (s *sim) line(who, format string, args ...any) {
