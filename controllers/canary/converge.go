@@ -52,7 +52,8 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live w
 	if live == nil && wish.Revision == "" {
 		wish = &rollout.Clone{Revision: v.canary.Status.LastPromotedSpec, Replicas: wish.Replicas}
 	}
-	sameTemplate := live != nil && (wish.Revision == "" || live.GetAnnotations()[v1beta1.RevisionAnnotation] == wish.Revision)
+	sameTemplate := live != nil && (wish.Revision == "" || live.GetAnnotations()[v1beta1.RevisionAnnotation] == wish.Revision &&
+		(wish.RestartedAt == "" || live.Template().Annotations[v1beta1.RestartedAnnotation] == wish.RestartedAt))
 	sameSize := live != nil && (wish.Replicas == nil || live.Sized(*wish.Replicas))
 	// The label wakes us for the clone: one that an earlier Canary of the target left gets ours.
 	ours := live != nil && live.GetLabels()[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name)
@@ -63,7 +64,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live w
 		return fmt.Errorf("%s %s/%s: %w", live.Kind(), live.GetNamespace(), live.GetName(), router.ErrOvertaken)
 	}
 	clone := workload.Clone{Canary: v.canary, Target: v.target, Label: v.label, Role: role,
-		Revision: wish.Revision, Replicas: 1, Stamp: v.canary.Status.Transition}
+		Revision: wish.Revision, Replicas: 1, Stamp: v.canary.Status.Transition, RestartedAt: wish.RestartedAt}
 	switch {
 	case wish.Replicas != nil:
 		clone.Replicas = *wish.Replicas
