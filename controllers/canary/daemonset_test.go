@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,8 +44,14 @@ func TestADaemonSetIsRolledOut(t *testing.T) {
 	if got := w.daemonSetNamed("podinfo-canary").Status.NumberAvailable; got != 3 {
 		t.Errorf("the canary takes traffic with %d pods, want one on each of 3 nodes", got)
 	}
-	if c := w.ends(1); c.Status.Phase != v1beta1.PhaseSucceeded {
+	c := w.ends(1)
+	if c.Status.Phase != v1beta1.PhaseSucceeded {
 		t.Errorf("ended as %s\n%s", c.Status.Phase, w.story())
+	}
+	for _, e := range c.Status.Journal {
+		if e.Reason == "NewRevision" && !strings.Contains(e.Next, "Starting 3 canary pods") {
+			t.Errorf("the start says %q, want all nodes' pods", e.Next)
+		}
 	}
 	w.daemonSetsAtRest("podinfo:6.0.1")
 	w.prom.succeed(96.2)
@@ -83,6 +90,11 @@ func TestADaemonSetThatSomebodyTurnsOnIsEmptiedAgain(t *testing.T) {
 	w.eventually("it is emptied again and that is told", func() bool {
 		return w.isTold("TargetScaled") && w.daemonSetNamed("podinfo").Spec.Template.Spec.NodeSelector[v1beta1.ScaleToZeroKey] == "true"
 	})
+	for _, e := range w.events() {
+		if want := "podinfo was given pods. It is a template and goes back to none; podinfo-primary serves"; e.Reason == "TargetScaled" && e.Message != want {
+			t.Errorf("the event says %q, want %q", e.Message, want)
+		}
+	}
 	if r := w.get().Status.Rollout; r != nil {
 		t.Errorf("a rollout began\n%s", w.story())
 	}

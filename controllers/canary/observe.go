@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,7 +76,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		return nil
 	}
 	v.target = d
-	v.Target.Replicas = d.Replicas()
+	v.Target.Replicas, v.Target.SizeField = d.Replicas(), d.SizeField()
 	if v.canary.Spec.AutoscalerRef != nil {
 		v.Target.Autoscaled = true
 	}
@@ -97,7 +98,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		v.Target.Revision = known
 	}
 	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
-		v.Target.Writer = r.writer(ctx, copyOf(d), `"f:`+d.SizeField()+`"`)
+		v.Target.Writer = r.writer(ctx, copyOf(d), v.Target.SizeField)
 	}
 	return nil
 }
@@ -121,15 +122,16 @@ func (r *Reconciler) workloadNamed(ctx context.Context, c *v1beta1.Canary, name 
 // copyOf is for the client to write into: what the cache gave stays as it is.
 func copyOf(o workload.Object) client.Object { return o.Raw().DeepCopyObject().(client.Object) }
 
-// writer is the field manager that last set a field, as managedFields spell it. It is read live: the
+// writer is the field manager that last set the field at a path. It is read live: the
 // cache keeps no managed fields, and this is asked only when somebody wrote what Serin keeps.
-func (r *Reconciler) writer(ctx context.Context, live client.Object, field string) string {
+func (r *Reconciler) writer(ctx context.Context, live client.Object, path string) string {
+	field := []byte(`"f:` + path[strings.LastIndexByte(path, '.')+1:] + `"`)
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
 		return ""
 	}
 	last := metav1.ManagedFieldsEntry{}
 	for _, m := range live.GetManagedFields() {
-		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(field)) {
+		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), field) {
 			continue
 		}
 		if last.Time == nil || m.Time != nil && !m.Time.Before(last.Time) {
@@ -165,7 +167,7 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 	w := rollout.Workload{
 		Exists: true, Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
 		Replicas: d.Replicas(), Pods: n.Pods, Updated: n.Updated, Available: n.Available, Synced: n.Synced,
-		Trouble: d.Trouble(), PerNode: d.Kind() == workload.KindDaemonSet,
+		Trouble: d.Trouble(), Given: d.Kind() == workload.KindDaemonSet,
 	}
 	if w.Revision == "" || w.Replicas == 0 {
 		return w, nil

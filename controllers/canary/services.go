@@ -35,7 +35,7 @@ func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
 	if apex != nil && v.label.Key != "" {
 		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
 		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
-			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), `"f:selector"`)
+			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), "spec.selector")
 		}
 		if apex.Spec.Type == corev1.ServiceTypeExternalName {
 			v.problem("ApexRefused", "Service %s/%s is of type ExternalName and has no pods: name another in spec.service.name", c.Namespace, apex.Name)

@@ -23,7 +23,7 @@ type daemonSet struct{ *appsv1.DaemonSet }
 func (d daemonSet) Raw() client.Object              { return d.DaemonSet }
 func (d daemonSet) Kind() string                    { return KindDaemonSet }
 func (d daemonSet) Selector() *metav1.LabelSelector { return d.Spec.Selector }
-func (d daemonSet) SizeField() string               { return "nodeSelector" }
+func (d daemonSet) SizeField() string               { return "spec.template.spec.nodeSelector" }
 func (d daemonSet) Sized(replicas int32) bool       { return d.empty() == (replicas == 0) }
 
 func (d daemonSet) Template() *corev1.PodTemplateSpec {

@@ -30,7 +30,7 @@ type Object interface {
 	// Emptying is the merge patch of the spec that takes all pods away, and the annotation that keeps
 	// what it changes. Nil where the kind has a scale instead.
 	Emptying() *Emptying
-	// SizeField is where managedFields show who sized it last.
+	// SizeField is the path of what sizes it.
 	SizeField() string
 
 	// unfit says why two revisions of such a target could not stand side by side.
