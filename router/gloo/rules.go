@@ -81,10 +81,10 @@ func (tb *table) keep(rules v1beta1.RouteRules) error {
 	return nil
 }
 
-// noted are the rules that the table was last written with.
-func (tb *table) noted() (v1beta1.RouteRules, error) {
+// notedOn are the rules that a table was last written with.
+func notedOn(u *unstructured.Unstructured) (v1beta1.RouteRules, error) {
 	var rules v1beta1.RouteRules
-	note, ok := tb.live.GetAnnotations()[rulesAnnotation]
+	note, ok := u.GetAnnotations()[rulesAnnotation]
 	if !ok {
 		return rules, nil
 	}
@@ -95,7 +95,7 @@ func (tb *table) noted() (v1beta1.RouteRules, error) {
 // standing names the rules that the table follows: those that were noted, where writing them again
 // would change nothing.
 func (tb *table) standing() string {
-	rules, err := tb.noted()
+	rules, err := notedOn(tb.live)
 	if err != nil {
 		return editedRules
 	}
@@ -140,7 +140,7 @@ func (tb *table) wording(rules v1beta1.RouteRules) (*wording, error) {
 		return nil, err
 	}
 	w.cookies = map[side]string{primary: onPrimary, canary: onCanary}
-	before, _ := tb.noted() // of an unreadable note there is nothing to take back
+	before, _ := notedOn(tb.live) // of an unreadable note there is nothing to take back
 	for _, a := range []*v1beta1.Affinity{before.Affinity, rules.Affinity} {
 		if a != nil {
 			w.cookieNames = append(w.cookieNames, a.CookieName, a.PrimaryCookieName)

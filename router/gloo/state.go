@@ -72,8 +72,8 @@ func (f *findings) shares(tb *table) {
 func (f *findings) table(tb *table) {
 	for _, v := range verdicts(tb.live) {
 		if v.warnsOf("invalid route") && tb.onlySends() {
-			f.add(router.Problem{Reason: "RouteLeftOut", Message: fmt.Sprintf("Gloo leaves the route of RouteTable %s out, so no request reaches it: %s. "+
-				"Make its matchers fit, or remove them and set inheritablePathMatchers", tb.key(), v.reason)})
+			f.add(router.Problem{Reason: "RouteLeftOut", Message: fmt.Sprintf("Gloo leaves a route of RouteTable %s out, so no request reaches it: %s. "+
+				"Make its matchers fit, those of analysis.match too, or remove them and set inheritablePathMatchers", tb.key(), v.reason)})
 			continue
 		}
 		f.judge(tb.live, v)

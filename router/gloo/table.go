@@ -114,7 +114,7 @@ func (tb *table) repair() error {
 	if !stood {
 		return nil
 	}
-	rules, err := tb.noted()
+	rules, err := notedOn(tb.wanted)
 	if err != nil {
 		return fmt.Errorf("read the rules of RouteTable %s: %w", tb.key(), err)
 	}
