@@ -111,8 +111,8 @@ type wording struct {
 	names
 	table   string
 	matches []condition
-	// shadow is the option that copies requests; nil without.
-	shadow map[string]any
+	// copies is the percentage of requests that the canary gets copies of; nil without.
+	copies any
 	// cookies are the Set-Cookie headers of the two sides, and names those under which rules of this
 	// table set or have set any.
 	cookies     map[side]string
@@ -133,7 +133,7 @@ func (tb *table) wording(rules v1beta1.RouteRules) (*wording, error) {
 		w.matches = append(w.matches, c)
 	}
 	if rules.Mirror > 0 {
-		w.shadow = map[string]any{"upstream": tb.reference(canary), "percentage": number(rules.Mirror)}
+		w.copies = number(rules.Mirror)
 	}
 	onPrimary, onCanary, err := router.Cookies(rules.Affinity)
 	if err != nil {
@@ -160,7 +160,7 @@ func number(w v1beta1.Weight) any {
 // apply makes a route of ours carry the rules, and returns the routes that belong before it.
 func (w *wording) apply(r route) ([]any, error) {
 	w.strip(r)
-	if w.shadow != nil && r.options()["shadowing"] != nil {
+	if w.copies != nil && r.options()["shadowing"] != nil {
 		return nil, &router.NotReady{Problem: router.Problem{
 			Reason: "ShadowingTaken",
 			Message: fmt.Sprintf("the route of RouteTable %s already copies its requests elsewhere (options.shadowing), and a route can do that once: "+
@@ -204,14 +204,19 @@ func (n names) entryOf(r route, s side) map[string]any {
 	return n.pointed(nil, s)
 }
 
-// mirror makes the route copy requests to the canary. A shadowing that the route inherits from the one
-// that delegates to the table rests meanwhile.
+// mirror makes the route copy requests to where it sends the canary's share: which Upstream that is, is
+// Ensure's. A shadowing that the route inherits from the one that delegates to the table rests meanwhile.
 func (w *wording) mirror(r route) {
-	if w.shadow != nil {
-		options := cloned(r["options"])
-		options["shadowing"] = w.shadow
-		r["options"] = options
+	if w.copies == nil {
+		return
 	}
+	ref, _ := upstreamOf(w.entryOf(r, canary), w.Canary.Namespace)
+	options := cloned(r["options"])
+	options["shadowing"] = map[string]any{
+		"upstream":   map[string]any{"name": ref.Name, "namespace": ref.Namespace},
+		"percentage": w.copies,
+	}
+	r["options"] = options
 }
 
 // mark makes each side's answers set its cookie.
