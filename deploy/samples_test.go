@@ -54,6 +54,20 @@ func TestSampleCanaryFitsTheApplication(t *testing.T) {
 	}
 }
 
+// The A/B sample is for the same application, and its load is of those who match.
+func TestSampleABTestMeetsItsOwnMatch(t *testing.T) {
+	progressive := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
+	ab := find[*v1beta1.Canary](t, sample(t, "canary-gloo-ab.yaml"), "podinfo")
+	if ab.Namespace != progressive.Namespace || ab.Spec.TargetRef != progressive.Spec.TargetRef || ab.Spec.Service.Port != progressive.Spec.Service.Port {
+		t.Errorf("the A/B sample is for %s/%+v", ab.Namespace, ab.Spec.TargetRef)
+	}
+	header := "X-Canary: " + ab.Spec.Analysis.Match[0].Headers["x-canary"].Exact
+	load := ab.Spec.Analysis.Webhooks[0]
+	if !strings.Contains(load.Metadata["cmd"], "'"+header+"'") || load.URL != progressive.Spec.Analysis.Webhooks[1].URL {
+		t.Errorf("the load of %s is %q without the header %q", load.URL, load.Metadata["cmd"], header)
+	}
+}
+
 // The hooks reach the load tester that deploy/loadtester installs, and the base trusts it.
 func TestSampleHooksReachATrustedLoadTester(t *testing.T) {
 	canary := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
