@@ -45,6 +45,8 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// CommandsStamped is true where an admission policy vouches for who gave a command.
+	CommandsStamped bool
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
