@@ -154,7 +154,7 @@ func TestRulesAsWritten(t *testing.T) {
 // Headers come from a map. Were their order that of the map, the table would change with each turn.
 func TestRulesAreWrittenOnce(t *testing.T) {
 	many := v1beta1.CanaryMatch{Headers: values{}, Cookies: values{}, QueryParams: values{}}
-	for _, name := range strings.Split("abcdefgh", "") {
+	for name := range strings.SplitSeq("abcdefgh", "") {
 		many.Headers[name], many.Cookies[name], many.QueryParams[name] = v1beta1.StringMatch{Exact: "1"}, v1beta1.StringMatch{Exact: "1"}, v1beta1.StringMatch{}
 	}
 	w := inMemory(t)
