@@ -327,7 +327,7 @@ func TestRulesThatEnvoyWouldRefuse(t *testing.T) {
 			{Match: []v1beta1.CanaryMatch{{}, {Method: &bad}}},
 		},
 		"InvalidSessionAffinity": {{Affinity: &cookie}},
-		"UnsupportedRouting":     {{Match: []v1beta1.CanaryMatch{{SourceLabels: map[string]string{"a": "b"}}}}},
+		"NotSupportedByRouter":   {{Match: []v1beta1.CanaryMatch{{SourceLabels: map[string]string{"a": "b"}}}}},
 	} {
 		for _, r := range rules {
 			w := inMemory(t)
