@@ -21,7 +21,8 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
+		r.takeSnapshot, r.keepServices, r.probeTarget, r.keepClones, r.keepAutoscaler, r.fillTarget,
+		r.setRoute, r.keepBridge, r.turnApex, r.returnApex, r.releaseRoute, r.emptyTarget, r.removeLeftovers,
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
@@ -32,7 +33,7 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 && v.canary.Status.Release == nil {
 		return nil
 	}
 	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target))
@@ -164,10 +165,10 @@ func (r *Reconciler) keepAutoscaler(ctx context.Context, v *view, w rollout.Worl
 
 // turnApex turns the apex Service to the primary's pods, and keeps what it selected before beside it.
 func (r *Reconciler) turnApex(ctx context.Context, v *view, w rollout.World) error {
-	if !w.ApexToPrimary || v.target == nil || v.label.Key == "" || v.Apex.ToPrimary {
+	apex := v.services.Apex
+	if !w.ApexToPrimary || v.label.Key == "" || v.Apex.ToPrimary || apex == nil && v.target == nil {
 		return nil
 	}
-	apex := v.services.Apex
 	if apex == nil {
 		svc := v.services.NewApex()
 		if err := r.client.Create(ctx, svc, client.FieldOwner(v1beta1.FieldManager)); err != nil {
@@ -236,10 +237,16 @@ func (r *Reconciler) emptyTarget(ctx context.Context, v *view, w rollout.World) 
 			return fmt.Errorf("keep the replicas of Deployment %s: %w", key, err)
 		}
 	}
-	scale := &autoscalingv1.Scale{}
+	return r.scaleTarget(ctx, v, 0)
+}
+
+// scaleTarget sizes the user's workload through /scale, with the version it was seen at.
+func (r *Reconciler) scaleTarget(ctx context.Context, v *view, replicas int32) error {
+	key := client.ObjectKeyFromObject(v.target)
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
 	scale.Namespace, scale.Name, scale.ResourceVersion = key.Namespace, key.Name, v.target.ResourceVersion
 	if err := r.client.SubResource("scale").Update(ctx, v.target, client.WithSubResourceBody(scale), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("scale Deployment %s to zero: %w", key, err)
+		return fmt.Errorf("scale Deployment %s to %d: %w", key, replicas, err)
 	}
 	v.target.ResourceVersion = scale.ResourceVersion
 	r.client.note(v.target, nil) // or the next turn would see the old size and repair it once more

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -37,6 +38,10 @@ type view struct {
 	router             router.Router
 	routed             router.Target
 	state              router.State
+	// retryAt is when a router that asked for time is asked again; zero for never.
+	retryAt time.Time
+	// leftovers of a release, found in its last step.
+	leftovers []leftover
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -45,7 +50,7 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	for _, see := range []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeRelease,
 	} {
 		if err := see(ctx, v); err != nil {
 			return nil, err
@@ -78,6 +83,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		return nil
 	}
 	v.target = d
+	v.Target.Exists = d.DeletionTimestamp.IsZero()
 	v.Target.Replicas = workload.Replicas(d)
 	if v.canary.Spec.AutoscalerRef != nil {
 		v.Target.Autoscaled = true
@@ -172,7 +178,7 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d *appsv1.Deployment
 	}
 	v.HighestStamp = max(v.HighestStamp, stampOf(d))
 	w := rollout.Workload{
-		Exists: true, Revision: d.Annotations[v1beta1.RevisionAnnotation], Images: revision.Images(&d.Spec.Template),
+		Exists: true, Ours: d.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name), Revision: d.Annotations[v1beta1.RevisionAnnotation], Images: revision.Images(&d.Spec.Template),
 		Replicas: workload.Replicas(d), Pods: d.Status.Replicas, Updated: d.Status.UpdatedReplicas,
 		Available: d.Status.AvailableReplicas, Synced: d.Status.ObservedGeneration >= d.Generation,
 		Trouble: workload.Trouble(d),

@@ -69,6 +69,7 @@ type Reconciler struct {
 	revisions revision.Store
 	routers   routers
 	refused   refusals
+	handbacks handbacks
 	providers providers
 	asker     *asker
 	teller    *teller

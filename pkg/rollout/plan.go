@@ -18,6 +18,10 @@ func Plan(o Observed) Decision {
 }
 
 func (p *plan) dispatch() {
+	if p.Release || p.status.Release != nil {
+		p.release()
+		return
+	}
 	if p.suspended() {
 		return
 	}
