@@ -49,9 +49,15 @@ type view struct {
 func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, error) {
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
-	for _, see := range []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeRelease,
-	} {
+	sights := []func(context.Context, *view) error{
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
+	}
+	if releaseAsked(c) || c.Status.Release != nil { // nothing that a spec lacks holds up a release
+		sights = []func(context.Context, *view) error{
+			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeRelease,
+		}
+	}
+	for _, see := range sights {
 		if err := see(ctx, v); err != nil {
 			return nil, err
 		}

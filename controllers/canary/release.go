@@ -36,7 +36,7 @@ func releaseAsked(c *v1beta1.Canary) bool {
 func (r *Reconciler) seeRelease(ctx context.Context, v *view) error {
 	c := v.canary
 	v.Release = releaseAsked(c)
-	if !v.Release && c.Status.Release == nil || c.Status.Phase == v1beta1.PhaseTerminated {
+	if c.Status.Phase == v1beta1.PhaseTerminated {
 		return nil
 	}
 	r.recallLabel(v)

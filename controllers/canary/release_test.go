@@ -234,3 +234,40 @@ func TestAKilledOperatorsReleaseIsTakenUp(t *testing.T) {
 	w.goes()
 	w.handedBack("podinfo:6.0.0", 2)
 }
+
+// TestThingsMayBeDeletedInAnyOrder: a Canary, its autoscaler, its Deployment and its namespace are
+// deleted in all 24 orders, one right after the other. No finalizer keeps the Canary.
+func TestThingsMayBeDeletedInAnyOrder(t *testing.T) {
+	for _, order := range permutations("Canary", "HPA", "Deployment", "Namespace") {
+		t.Run(strings.Join(order, " "), func(t *testing.T) {
+			w := newWorld(t)
+			w.create(w.deployment("podinfo:6.0.0"), w.service(), w.autoscaler(), w.canary(func(c *v1beta1.Canary) {
+				c.Spec.AutoscalerRef = &v1beta1.AutoscalerReference{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler", Name: "podinfo"}
+			}))
+			w.operate()
+			w.reaches(v1beta1.PhaseInitialized)
+			for _, what := range order {
+				w.remove(map[string]client.Object{
+					"Canary": w.canary(), "HPA": w.autoscaler(), "Deployment": w.deployment(""),
+					"Namespace": &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}},
+				}[what])
+				time.Sleep(20 * time.Millisecond) // the operator may have seen it, or not
+			}
+			w.goes()
+		})
+	}
+}
+
+func permutations(of ...string) [][]string {
+	if len(of) < 2 {
+		return [][]string{of}
+	}
+	var out [][]string
+	for i, first := range of {
+		rest := slices.Concat(of[:i], of[i+1:])
+		for _, p := range permutations(rest...) {
+			out = append(out, append([]string{first}, p...))
+		}
+	}
+	return out
+}
