@@ -106,3 +106,24 @@ func (r *Reconciler) letGo(ctx context.Context, c *v1beta1.Canary, err error) (t
 	ctrl.LoggerFrom(ctx).Error(err, "the release does not get on")
 	return recheck, nil
 }
+
+// letGoAtEnd lets the Canaries of the operator's own namespace go when it ends because that namespace
+// does: nobody would be left to do it, and the namespace could not end.
+func (r *Reconciler) letGoAtEnd(ctx context.Context) error {
+	<-ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellingLimit)
+	defer cancel()
+	if r.Home == "" || !r.namespaceEnds(ctx, r.Home) {
+		return nil
+	}
+	var l v1beta1.CanaryList
+	if err := r.live.List(ctx, &l, client.InNamespace(r.Home)); err != nil {
+		return fmt.Errorf("list canaries of a namespace that ends: %w", err)
+	}
+	for i := range l.Items {
+		if err := r.dropFinalizer(ctx, &l.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -235,6 +235,16 @@ func TestAKilledOperatorsReleaseIsTakenUp(t *testing.T) {
 	w.handedBack("podinfo:6.0.0", 2)
 }
 
+// TestAnOperatorThatGoesWithItsNamespaceLetsGo: with the pods, which go first, goes the operator.
+func TestAnOperatorThatGoesWithItsNamespaceLetsGo(t *testing.T) {
+	w, op := adopted(t)
+	w.remove(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}})
+	op.stop()
+	if f := w.get().Finalizers; len(f) > 0 {
+		t.Errorf("finalizers %v: the namespace cannot end", f)
+	}
+}
+
 // TestThingsMayBeDeletedInAnyOrder: a Canary, its autoscaler, its Deployment and its namespace are
 // deleted in all 24 orders, one right after the other. No finalizer keeps the Canary.
 func TestThingsMayBeDeletedInAnyOrder(t *testing.T) {

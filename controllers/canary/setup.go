@@ -45,6 +45,8 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// Home is the namespace that the operator runs in; empty outside of a cluster.
+	Home string
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
@@ -107,7 +109,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
-	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
+	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run, r.letGoAtEnd} {
 		if err := mgr.Add(leaderTask(run)); err != nil {
 			return nil, err
 		}

@@ -263,7 +263,8 @@ func TestReleaseScenesReadAsTheirTranscripts(t *testing.T) {
 }
 
 // TestAReleaseEndsFromAnyMoment deletes the Canary at every moment of a promotion, and of a rollback,
-// with pods and answers delayed by chance: it always ends, and the sim's invariants hold at each write.
+// with pods and answers delayed by chance, by an operator that is killed after every third commit: it
+// always ends, and the sim's invariants hold at each write.
 func TestAReleaseEndsFromAnyMoment(t *testing.T) {
 	for _, rate := range []float64{99.8, 90} {
 		for at := range 140 {
@@ -271,6 +272,7 @@ func TestAReleaseEndsFromAnyMoment(t *testing.T) {
 				s := newSim(t, nil)
 				s.back.pods, s.back.running = 2, "podinfo-6.0.0"
 				s.jitter = rand.New(rand.NewPCG(uint64(at), 3))
+				s.crash = func() bool { return s.back.asked && s.jitter.IntN(3) == 0 }
 				s.setImage(30*time.Second, "6.0.1")
 				s.reply = succeedingAt(rate)
 				s.remove(time.Duration(at)*time.Second + 300*time.Millisecond)

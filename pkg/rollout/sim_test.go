@@ -46,6 +46,8 @@ type sim struct {
 	writes  int
 	// stamp is the highest transition that the world carries.
 	stamp int64
+	// crash kills the operator after a commit; nil never does.
+	crash func() bool
 	// back is what a release finds and leaves.
 	back handback
 }
@@ -140,6 +142,10 @@ func (s *sim) turn() {
 	if d.Next != nil {
 		s.commit(d.Next)
 		o.Object = s.c.DeepCopy()
+		if s.crash != nil && s.crash() { // between the commit and what follows it
+			s.at(0, "", func() {})
+			return
+		}
 	}
 	w := Desired(o)
 	s.apply(w)
