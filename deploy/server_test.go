@@ -252,9 +252,10 @@ func (c cluster) playReleaseJob(t *testing.T) (done func() bool) {
 	go func() {
 		result <- wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 			var job batchv1.Job
-			if c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin-release"}, &job) != nil ||
-				c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin"}, &appsv1.Deployment{}) != nil {
-				return false, nil
+			err := errors.Join(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin-release"}, &job),
+				c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin"}, &appsv1.Deployment{}))
+			if err != nil {
+				return false, client.IgnoreNotFound(err)
 			}
 			now := metav1.Now()
 			job.Status.StartTime, job.Status.CompletionTime, job.Status.Succeeded = &now, &now, 1

@@ -79,6 +79,15 @@ func (r *Reconciler) namespaceEnds(ctx context.Context, name string) bool {
 	return apierrors.IsNotFound(err) || err == nil && !ns.DeletionTimestamp.IsZero()
 }
 
+// dying is true once all pods that serve are gone because the namespace goes: pods are the first that
+// it takes. An operator whose rights are in the same namespace may have lost them by the time that the
+// Canary itself is deleted.
+func (r *Reconciler) dying(ctx context.Context, v *view) bool {
+	p, s := v.Primary, &v.canary.Status
+	served := s.Promoted != nil && s.Initialization == nil && s.Release == nil && p.Exists && p.Replicas > 0
+	return served && p.Endpoints == 0 && r.namespaceEnds(ctx, v.canary.Namespace)
+}
+
 // finishRelease lets a Canary go whose release is through, once the end of it was told or could not be
 // told for a while. It returns when to look again.
 func (r *Reconciler) finishRelease(ctx context.Context, c *v1beta1.Canary) (time.Time, error) {

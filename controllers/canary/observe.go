@@ -111,10 +111,16 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	if ok {
 		v.Target.Revision = known
 	}
-	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
+	if v.Target.Replicas > 0 && v.keeps() {
 		v.Target.Writer = r.writer(ctx, d.DeepCopy(), `"f:replicas"`)
 	}
 	return nil
+}
+
+// keeps is true while what others write to what Serin keeps is undone.
+func (v *view) keeps() bool {
+	s := &v.canary.Status
+	return s.Promoted != nil && s.Initialization == nil && s.Release == nil
 }
 
 // writer is the field manager that last set a field, as managedFields spell it. It is read live: the
@@ -150,7 +156,7 @@ func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
 	}
 	if apex != nil && v.label.Key != "" {
 		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
-		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
+		if !v.Apex.ToPrimary && v.keeps() {
 			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), `"f:selector"`)
 		}
 		if apex.Spec.Type == corev1.ServiceTypeExternalName {

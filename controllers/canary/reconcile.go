@@ -70,6 +70,9 @@ func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Durat
 	if err != nil {
 		return 0, err
 	}
+	if r.dying(ctx, v) {
+		return 0, r.dropFinalizer(ctx, c)
+	}
 	d := rollout.Plan(v.Observed)
 	r.acknowledge(c, &d)
 	if err := r.keepFinalizer(ctx, c, d.Next); err != nil {

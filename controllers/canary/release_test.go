@@ -245,6 +245,17 @@ func TestAnOperatorThatGoesWithItsNamespaceLetsGo(t *testing.T) {
 	}
 }
 
+// TestANamespaceWithoutPodsIsLetGoBeforeItsCanary: what gives the operator its rights may go with the
+// same namespace, and before the Canary does.
+func TestANamespaceWithoutPodsIsLetGoBeforeItsCanary(t *testing.T) {
+	w, _ := adopted(t)
+	w.remove(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}})
+	w.eventually("the pods are gone and the Canary is free", func() bool {
+		must(t, w.c.DeleteAllOf(w.ctx, &corev1.Pod{}, client.InNamespace(w.ns), client.GracePeriodSeconds(0)))
+		return len(w.get().Finalizers) == 0
+	})
+}
+
 // TestThingsMayBeDeletedInAnyOrder: a Canary, its autoscaler, its Deployment and its namespace are
 // deleted in all 24 orders, one right after the other. No finalizer keeps the Canary.
 func TestThingsMayBeDeletedInAnyOrder(t *testing.T) {

@@ -25,8 +25,8 @@ type handback struct {
 	// apexAt is when the apex Service last turned.
 	apexAt time.Time
 	// released and removed are the route and the clones; stuck keeps them from being so.
-	released, removed             bool
-	stuckRoute, stuck, keepsProbe bool
+	released, removed bool
+	stuckRoute, stuck bool
 }
 
 func (s *sim) seeRelease(o Observed) Observed {
