@@ -54,6 +54,20 @@ func TestSampleCanaryFitsTheApplication(t *testing.T) {
 	}
 }
 
+// The A/B sample is for the same application, and its load is of those who match.
+func TestSampleABTestMeetsItsOwnMatch(t *testing.T) {
+	progressive := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
+	ab := find[*v1beta1.Canary](t, sample(t, "canary-gloo-ab.yaml"), "podinfo")
+	if ab.Namespace != progressive.Namespace || ab.Spec.TargetRef != progressive.Spec.TargetRef || ab.Spec.Service.Port != progressive.Spec.Service.Port {
+		t.Errorf("the A/B sample is for %s/%+v", ab.Namespace, ab.Spec.TargetRef)
+	}
+	header := "X-Canary: " + ab.Spec.Analysis.Match[0].Headers["x-canary"].Exact
+	load := ab.Spec.Analysis.Webhooks[0]
+	if !strings.Contains(load.Metadata["cmd"], "'"+header+"'") || load.URL != progressive.Spec.Analysis.Webhooks[1].URL {
+		t.Errorf("the load of %s is %q without the header %q", load.URL, load.Metadata["cmd"], header)
+	}
+}
+
 // The hooks reach the load tester that deploy/loadtester installs, and the base trusts it.
 func TestSampleHooksReachATrustedLoadTester(t *testing.T) {
 	canary := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
@@ -88,20 +102,27 @@ func TestSampleTemplateAsksThePrometheusOfTheChart(t *testing.T) {
 	}
 }
 
-func TestSampleAlertProviderCanReadItsSecret(t *testing.T) {
-	all := sample(t, "slack.yaml")
-	provider := find[*v1beta1.AlertProvider](t, all, "slack")
-	secret := find[*corev1.Secret](t, all, provider.Spec.SecretRef.Name)
-	right := find[*rbacv1.Role](t, all, "serin-secrets")
-	if secret.Namespace != provider.Namespace || right.Namespace != provider.Namespace {
-		t.Errorf("AlertProvider in %s, Secret in %s, Role in %s", provider.Namespace, secret.Namespace, right.Namespace)
-	}
-	if got, want := rights(right.Rules), []string{" secrets " + secret.Name + " get"}; !slices.Equal(got, want) {
-		t.Errorf("rights %q, want %q", got, want)
-	}
-	binding := find[*rbacv1.RoleBinding](t, all, "serin-secrets")
+func TestSampleAlertProvidersCanReadTheirSecrets(t *testing.T) {
 	operators := find[*rbacv1.ClusterRoleBinding](t, build(t, "kustomize"), "serin")
-	if binding.Subjects[0] != operators.Subjects[0] {
-		t.Errorf("bound to %+v, the operator is %+v", binding.Subjects[0], operators.Subjects[0])
+	for file, role := range map[string]string{"slack.yaml": "serin-secrets", "alertproviders.yaml": "serin-alerts"} {
+		t.Run(file, func(t *testing.T) {
+			all := sample(t, file)
+			right := find[*rbacv1.Role](t, all, role)
+			var want []string
+			for _, provider := range list[*v1beta1.AlertProvider](all) {
+				secret := find[*corev1.Secret](t, all, provider.Spec.SecretRef.Name)
+				if secret.Namespace != provider.Namespace || right.Namespace != provider.Namespace {
+					t.Errorf("AlertProvider in %s, Secret in %s, Role in %s", provider.Namespace, secret.Namespace, right.Namespace)
+				}
+				want = append(want, " secrets "+secret.Name+" get")
+			}
+			if got := rights(right.Rules); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+				t.Errorf("rights %q, want %q", got, want)
+			}
+			binding := find[*rbacv1.RoleBinding](t, all, role)
+			if binding.Subjects[0] != operators.Subjects[0] {
+				t.Errorf("bound to %+v, the operator is %+v", binding.Subjects[0], operators.Subjects[0])
+			}
+		})
 	}
 }

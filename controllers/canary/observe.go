@@ -51,10 +51,11 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v.Now, v.Object = r.Now(), c
 	sights := []func(context.Context, *view) error{
 		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
+		r.seeCommand, r.seeQueue,
 	}
 	if releaseAsked(c) || c.Status.Release != nil { // nothing that a spec lacks holds up a release
 		sights = []func(context.Context, *view) error{
-			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeRelease,
+			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
 		}
 	}
 	for _, see := range sights {

@@ -66,22 +66,9 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 
 // advance takes a Canary one decision further.
 func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Duration, error) {
-	v, err := r.observe(ctx, c)
-	if err != nil {
+	v, d, err := r.decide(ctx, c)
+	if err != nil || v == nil {
 		return 0, err
-	}
-	if r.dying(ctx, v) {
-		return 0, r.dropFinalizer(ctx, c)
-	}
-	d := rollout.Plan(v.Observed)
-	r.acknowledge(c, &d)
-	if err := r.keepFinalizer(ctx, c, d.Next); err != nil {
-		return 0, err
-	}
-	if d.Next != nil {
-		if err := r.commit(ctx, v, d.Next); err != nil {
-			return 0, err
-		}
 	}
 	r.Telemetry.Observe(c)
 	r.teller.tell(c)
@@ -94,6 +81,27 @@ func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Durat
 	}
 	told, err := r.finishRelease(ctx, c)
 	return until(r.Now(), d.WakeAt, w.WakeAt, v.retryAt, told, r.lookAgain(v)), err
+}
+
+// decide observes, plans and commits. It returns no view where the Canary is let go of instead.
+func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, rollout.Decision, error) {
+	defer r.startingAlone(c)()
+	v, err := r.observe(ctx, c)
+	if err != nil {
+		return nil, rollout.Decision{}, err
+	}
+	if r.dying(ctx, v) {
+		return nil, rollout.Decision{}, r.dropFinalizer(ctx, c)
+	}
+	d := rollout.Plan(v.Observed)
+	r.acknowledge(c, &d)
+	if err := r.keepFinalizer(ctx, c, d.Next); err != nil {
+		return v, d, err
+	}
+	if d.Next != nil {
+		err = r.commit(ctx, v, d.Next)
+	}
+	return v, d, err
 }
 
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
@@ -138,7 +146,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 // resting is true while nothing comes next by itself, so that no later commit will note the delivery.
 func resting(c *v1beta1.Canary) bool {
 	switch c.Status.Phase {
-	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseTerminated:
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseWaiting, v1beta1.PhaseTerminated:
 		return true
 	default:
 		return c.Spec.Suspend || meta.IsStatusConditionTrue(c.Status.Conditions, v1beta1.ConditionStalled)

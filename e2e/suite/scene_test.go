@@ -69,6 +69,20 @@ func open(t *testing.T, name string, a analysis) *scene {
 	return s
 }
 
+// openSample is a scene whose Canary is a file of deploy/samples as it stands.
+func openSample(t *testing.T, name, file string) *scene {
+	t.Helper()
+	s := prepare(t, name)
+	s.applySample("gloo-virtualservice.yaml")
+	s.applySample(file)
+	s.must(s.WaitInitialized(t.Context(), s.ns))
+	spec := s.through("/version", userRate)
+	s.must(s.WaitServing(t.Context(), spec))
+	s.route = record(t, s.Client, s.ns)
+	s.load("users", spec)
+	return s
+}
+
 // adopt applies route and Canary.
 func (s *scene) adopt(a analysis) {
 	s.Helper()
@@ -107,7 +121,7 @@ func (s *scene) applySample(file string) {
 	s.Helper()
 	text, err := os.ReadFile(s.Path("deploy", "samples", file))
 	s.must(err)
-	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host).Replace(string(text))
+	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host, "http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text))
 	s.must(s.ApplyText(s.Context(), renamed))
 }
 

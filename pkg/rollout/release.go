@@ -124,6 +124,12 @@ func (p *plan) endForRelease() {
 		p.releaseStep(v1beta1.StepFilling, p.Object.ProgressDeadline())
 		p.move(Telling{Reason: "FillingTarget", Moment: Notice, Severity: Info,
 			What: fmt.Sprintf("all traffic is on %s", p.Object.PrimaryName()), Next: p.fillingNext()})
+	case r.Step == v1beta1.StepBaking:
+		p.endBake(p.releaseCause())
+	case r.Step == v1beta1.StepShiftingBack && r.NextCheckAt != nil && p.primaryServes():
+		p.status.CanaryWeight, r.NextCheckAt = 0, nil
+		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
+			What: "the rest of the traffic goes to " + p.Object.PrimaryName(), Why: p.releaseCause()})
 	case r.Outcome == "" && r.Step != v1beta1.StepCopying:
 		p.end(v1beta1.OutcomeReverted, "Released", p.releaseCause())
 	default:
@@ -340,7 +346,7 @@ func (p *plan) adoptAgain() {
 	s := p.status
 	s.Release, s.Promoted, s.Repairs, s.Checks = nil, nil, nil, nil
 	s.Phase, s.LastPromotedSpec, s.LastAppliedSpec, s.Rejected, s.SeenWeight = "", "", "", "", ""
-	s.CanaryWeight, s.WeightTransition = 0, 0
+	s.CanaryWeight, s.WeightTransition, s.Promotions, s.PausedAt, s.RestartedAt = 0, 0, nil, nil, ""
 	p.move(Telling{Reason: "Resumed", Moment: Notice, Severity: Info,
 		What: fmt.Sprintf("annotation %s is gone: %s is adopted again", v1beta1.ReleaseAnnotation, p.target())})
 }

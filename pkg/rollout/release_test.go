@@ -129,6 +129,7 @@ func (s *sim) remove(d time.Duration) {
 
 type releaseScene struct {
 	name  string
+	edit  func(*v1beta1.Canary)
 	play  func(*sim)
 	lasts time.Duration
 	stays v1beta1.Stays
@@ -183,6 +184,23 @@ var releaseScenes = []releaseScene{
 			s.user(50*time.Second, "the status is lost", func() { s.c.Status = v1beta1.CanaryStatus{} })
 			s.remove(50 * time.Second)
 		}},
+	{name: "released while it bakes", lasts: 4 * time.Minute, template: "6.0.1", pods: 2,
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "10m" },
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.remove(90 * time.Second) }},
+	{name: "released while the traffic returns in steps", lasts: 4 * time.Minute, template: "6.0.1", pods: 2,
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.StepWeightPromotion = 5 },
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.remove(62 * time.Second) }},
+	{name: "released while a gate is closed", lasts: 4 * time.Minute, template: "6.0.0", pods: 2,
+		edit: func(c *v1beta1.Canary) {
+			gates(c, v1beta1.CanaryWebhook{Type: v1beta1.HookConfirmRollout, Name: "never"})
+		},
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.reply = opensAfter("never", time.Hour)
+			s.remove(60 * time.Second)
+		}},
+	{name: "released, and commands come too late", lasts: 2 * time.Minute, template: "6.0.0", pods: 2,
+		play: func(s *sim) { s.remove(30 * time.Second); s.tell(33*time.Second, "pause"); s.tell(80*time.Second, "retry") }},
 	{name: "released without the target", lasts: 2 * time.Minute, template: "6.0.0", stays: v1beta1.StaysPrimary,
 		play: func(s *sim) { s.loseTarget(29 * time.Second); s.remove(30 * time.Second) }},
 	{name: "released with target and Service gone", lasts: 2 * time.Minute, template: "6.0.0",
@@ -215,7 +233,7 @@ func (s *sim) loseTarget(d time.Duration) {
 }
 
 func (sc releaseScene) run(t *testing.T, jitter *rand.Rand) *sim {
-	s := newSim(t, nil)
+	s := newSim(t, sc.edit)
 	s.back.pods, s.back.running = 2, "podinfo-6.0.0"
 	sc.play(s)
 	s.jitter = jitter
