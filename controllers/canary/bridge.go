@@ -13,11 +13,12 @@ import (
 	"github.com/serin-dev/serin/pkg/rollout"
 )
 
-// keepBridge keeps the primary's addresses in the apex Service while its selector is turned. Without
+// keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile. Without
 // them the Service has no address for the moment in which its own slices lose the old pods and do
 // not have the new ones yet, and whoever connects then is refused.
 func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) error {
-	if v.canary.Status.Initialization == nil || v.services.Apex == nil {
+	s := &v.canary.Status
+	if s.Initialization == nil && s.Release == nil || v.services.Apex == nil {
 		return nil
 	}
 	var have discoveryv1.EndpointSliceList
@@ -25,37 +26,38 @@ func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) e
 		discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager}); err != nil {
 		return fmt.Errorf("list the bridge of Service %s: %w", v.canary.ApexName(), err)
 	}
-	switch {
-	case w.Bridge && len(have.Items) == 0:
-		return r.buildBridge(ctx, v)
-	case !w.Bridge:
-		for i := range have.Items {
-			if err := r.client.Delete(ctx, &have.Items[i]); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("remove the bridge of Service %s: %w", v.canary.ApexName(), err)
-			}
+	stands := false
+	for i := range have.Items {
+		if w.Bridge != "" && have.Items[i].Labels[v1beta1.RoleLabel] == w.Bridge {
+			stands = true
+		} else if err := r.client.Delete(ctx, &have.Items[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the bridge of Service %s: %w", v.canary.ApexName(), err)
 		}
 	}
-	return nil
+	if w.Bridge == "" || stands {
+		return nil
+	}
+	return r.buildBridge(ctx, v, w.Bridge)
 }
 
 // bridgeManager marks the slices as ours, so that no controller of Kubernetes touches them.
 const bridgeManager = "serin.dev"
 
-// buildBridge copies the slices of the primary's Service: same ports, same addresses.
-func (r *Reconciler) buildBridge(ctx context.Context, v *view) error {
-	var primary discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &primary, client.InNamespace(v.canary.Namespace),
-		client.MatchingLabels{discoveryv1.LabelServiceName: v.canary.PrimaryServiceName()}); err != nil {
-		return fmt.Errorf("list endpoints of Service %s: %w", v.canary.PrimaryServiceName(), err)
+// buildBridge copies the slices of a role's Service: same ports, same addresses.
+func (r *Reconciler) buildBridge(ctx context.Context, v *view, role string) error {
+	var side discoveryv1.EndpointSliceList
+	if err := r.client.List(ctx, &side, client.InNamespace(v.canary.Namespace),
+		client.MatchingLabels{discoveryv1.LabelServiceName: v.services.Name(role)}); err != nil {
+		return fmt.Errorf("list endpoints of Service %s: %w", v.services.Name(role), err)
 	}
-	for i := range primary.Items {
-		from := &primary.Items[i]
+	for i := range side.Items {
+		from := &side.Items[i]
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: v.canary.Namespace,
-				Name:      fmt.Sprintf("%s-bridge-%s-%d", v.canary.ApexName(), strings.ToLower(string(from.AddressType)), i),
+				Name:      fmt.Sprintf("%s-bridge-%s-%s-%d", v.canary.ApexName(), role, strings.ToLower(string(from.AddressType)), i),
 				Labels: map[string]string{discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager,
-					v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)},
+					v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name), v1beta1.RoleLabel: role},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}

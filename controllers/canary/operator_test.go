@@ -46,7 +46,7 @@ func (w *world) operate() *operator {
 	})
 	must(w.t, err)
 	_, err = canary.Setup(mgr, canary.Options{
-		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Workers: 2, Askers: 4,
+		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns, Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Hooks: webhook.New(nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),

@@ -50,6 +50,8 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// Home is the namespace that the operator runs in; empty outside of a cluster.
+	Home string
 	// CommandsStamped is true where an admission policy vouches for who gave a command.
 	CommandsStamped bool
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
@@ -77,6 +79,7 @@ type Reconciler struct {
 	routers   routers
 	keda      keda
 	refused   refusals
+	handbacks handbacks
 	providers providers
 	asker     *asker
 	teller    *teller
@@ -120,7 +123,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
 		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
 	}}
-	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
+	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run, r.letGoAtEnd} {
 		if err := mgr.Add(leaderTask(run)); err != nil {
 			return nil, err
 		}
