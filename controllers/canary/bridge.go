@@ -3,6 +3,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -20,48 +21,62 @@ func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) e
 	if v.canary.Status.Initialization == nil || v.services.Apex == nil {
 		return nil
 	}
-	var have discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &have, client.InNamespace(v.canary.Namespace), client.MatchingLabels{
-		discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager}); err != nil {
-		return fmt.Errorf("list the bridge of Service %s: %w", v.canary.ApexName(), err)
+	if w.Bridge {
+		return r.bridge(ctx, v.canary, v.canary.PrimaryServiceName(), v.canary.ApexName())
 	}
-	switch {
-	case w.Bridge && len(have.Items) == 0:
-		return r.buildBridge(ctx, v)
-	case !w.Bridge:
-		for i := range have.Items {
-			if err := r.client.Delete(ctx, &have.Items[i]); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("remove the bridge of Service %s: %w", v.canary.ApexName(), err)
-			}
-		}
-	}
-	return nil
+	return r.removeBridge(ctx, v.canary, v.canary.ApexName())
 }
 
 // bridgeManager marks the slices as ours, so that no controller of Kubernetes touches them.
 const bridgeManager = "serin.dev"
 
-// buildBridge copies the slices of the primary's Service: same ports, same addresses.
-func (r *Reconciler) buildBridge(ctx context.Context, v *view) error {
-	var primary discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &primary, client.InNamespace(v.canary.Namespace),
-		client.MatchingLabels{discoveryv1.LabelServiceName: v.canary.PrimaryServiceName()}); err != nil {
-		return fmt.Errorf("list endpoints of Service %s: %w", v.canary.PrimaryServiceName(), err)
+// bridge copies the slices of one Service to another, or holds those that a Service has now: same
+// ports, same addresses. One that stands already stays as it is.
+func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, to, true)
+	if err != nil || len(have) > 0 {
+		return err
 	}
-	for i := range primary.Items {
-		from := &primary.Items[i]
+	originals, err := r.slicesOf(ctx, c.Namespace, from, false)
+	if err != nil {
+		return err
+	}
+	for i, from := range originals {
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: v.canary.Namespace,
-				Name:      fmt.Sprintf("%s-bridge-%s-%d", v.canary.ApexName(), strings.ToLower(string(from.AddressType)), i),
-				Labels: map[string]string{discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager,
-					v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)},
+				Namespace: c.Namespace, Name: fmt.Sprintf("%s-bridge-%s-%d", to, strings.ToLower(string(from.AddressType)), i),
+				Labels: map[string]string{discoveryv1.LabelServiceName: to, discoveryv1.LabelManagedBy: bridgeManager,
+					v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}
 		if err := r.client.Create(ctx, s, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("bridge Service %s: %w", v.canary.ApexName(), err)
+			return fmt.Errorf("bridge Service %s: %w", to, err)
 		}
 	}
 	return nil
+}
+
+func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, service string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, service, true)
+	if err != nil {
+		return err
+	}
+	for i := range have {
+		if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the bridge of Service %s: %w", service, err)
+		}
+	}
+	return nil
+}
+
+// slicesOf are a Service's slices: those of its bridge, or those that the cluster keeps.
+func (r *Reconciler) slicesOf(ctx context.Context, namespace, service string, bridge bool) ([]discoveryv1.EndpointSlice, error) {
+	var l discoveryv1.EndpointSliceList
+	if err := r.client.List(ctx, &l, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
+		return nil, fmt.Errorf("list endpoints of Service %s/%s: %w", namespace, service, err)
+	}
+	return slices.DeleteFunc(l.Items, func(s discoveryv1.EndpointSlice) bool {
+		return (s.Labels[discoveryv1.LabelManagedBy] == bridgeManager) != bridge
+	}), nil
 }

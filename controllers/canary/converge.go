@@ -22,6 +22,9 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.setRoute, r.keepBridge, r.turnApex, r.keepApex,
 		r.pauseScaledObject, r.emptyTarget,
 	}
+	if v.canary.Spec.TargetRef.Kind == workload.KindService {
+		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
+	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
 			return err

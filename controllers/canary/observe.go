@@ -27,6 +27,7 @@ type view struct {
 	rollout.Observed
 	canary             *v1beta1.Canary
 	target             workload.Object
+	service            *corev1.Service // the target, where it is one
 	label              workload.SelectorLabel
 	primary, subject   workload.Object
 	services           workload.Services
@@ -42,9 +43,15 @@ type view struct {
 func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, error) {
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
-	for _, see := range []func(context.Context, *view) error{
+	sights := []func(context.Context, *view) error{
 		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
-	} {
+	}
+	if c.Spec.TargetRef.Kind == workload.KindService {
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
+		}
+	}
+	for _, see := range sights {
 		if err := see(ctx, v); err != nil {
 			return nil, err
 		}
@@ -64,7 +71,7 @@ func (v *view) warning(reason, format string, args ...any) {
 func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	ref := v.canary.Spec.TargetRef
 	if workload.Blank(ref.Kind) == nil {
-		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment or a DaemonSet in spec.targetRef", ref.Kind)
+		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment, a DaemonSet or a Service in spec.targetRef", ref.Kind)
 		return nil
 	}
 	d, err := r.workloadNamed(ctx, v.canary, ref.Name)
