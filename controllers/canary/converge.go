@@ -23,6 +23,9 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 		r.setRoute, r.keepBridge, r.turnApex, r.keepApex, r.returnApex, r.releaseRoute,
 		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
 	}
+	if v.canary.Spec.TargetRef.Kind == workload.KindService {
+		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
+	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
 			return err

@@ -28,6 +28,7 @@ type view struct {
 	rollout.Observed
 	canary             *v1beta1.Canary
 	target             workload.Object
+	service            *corev1.Service // the target, where it is one
 	label              workload.SelectorLabel
 	primary, subject   workload.Object
 	services           workload.Services
@@ -48,12 +49,21 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	sights := []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
-		r.seeCommand, r.seeQueue,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 	}
-	if releaseAsked(c) || c.Status.Release != nil { // nothing that a spec lacks holds up a release
+	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
+	switch { // nothing that a spec lacks holds up a release
+	case service && release:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case release:
 		sights = []func(context.Context, *view) error{
 			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case service:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 		}
 	}
 	for _, see := range sights {
@@ -76,7 +86,7 @@ func (v *view) warning(reason, format string, args ...any) {
 func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	ref := v.canary.Spec.TargetRef
 	if workload.Blank(ref.Kind) == nil {
-		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment or a DaemonSet in spec.targetRef", ref.Kind)
+		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment, a DaemonSet or a Service in spec.targetRef", ref.Kind)
 		return nil
 	}
 	d, err := r.workloadNamed(ctx, v.canary, ref.Name)

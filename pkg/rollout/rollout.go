@@ -64,7 +64,8 @@ type Target struct {
 	// Revision names the snapshot of the template as it stands; empty while there is none yet.
 	Revision v1beta1.RevisionStatus
 	Replicas int32
-	// SizeField is where the target's size stands, and Writer the field manager that last set it.
+	// SizeField is where the target's size stands, and Writer the field manager that last set it. A
+	// Service, which makes no pods, has none.
 	SizeField, Writer string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
@@ -102,13 +103,19 @@ type Workload struct {
 // Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
 // older pod is left. Counts of another revision never count.
 func (w Workload) Ready(revision string, want, percent int32) bool {
-	if w.Given {
-		want = max(w.Replicas, 1)
-	}
+	want = w.whole(want)
 	need := (want*percent + 99) / 100
 	return w.Exists && w.Revision == revision && w.Synced &&
 		w.Replicas >= want && w.Updated == w.Pods &&
 		w.Available >= need && w.Endpoints >= need
+}
+
+// whole is the number of pods that want stands for.
+func (w Workload) whole(want int32) int32 {
+	if w.Given {
+		return max(w.Replicas, 1)
+	}
+	return want
 }
 
 // Apex is the Service that users know.
