@@ -33,8 +33,7 @@ func explainCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(s.out, explain(c, s.now()))
-			return nil
+			return s.print(explain(c, s.now()))
 		},
 	}
 }
@@ -50,7 +49,7 @@ func explain(c *v1beta1.Canary, now time.Time) string {
 	explainCommands(p, c, now)
 	explainJournal(p, c, now)
 	explainHistory(p, c, now)
-	return p.text()
+	return p.String()
 }
 
 func explainState(p *page, c *v1beta1.Canary, now time.Time) {
@@ -221,7 +220,7 @@ func explainChecks(p *page, c *v1beta1.Canary, now time.Time) {
 			rows = append(rows, "  "+check.Message)
 		}
 	}
-	p.table(rows)
+	p.rows(rows)
 }
 
 func explainCommands(p *page, c *v1beta1.Canary, now time.Time) {
@@ -242,7 +241,7 @@ func explainCommands(p *page, c *v1beta1.Canary, now time.Time) {
 	for _, s := range can {
 		rows = append(rows, fmt.Sprintf("kubectl serin %s -n %s %s\t%s", s.verb, c.Namespace, c.Name+s.flags, s.what))
 	}
-	p.table(rows)
+	p.rows(rows)
 }
 
 // explainJournal shows the decisions of the present rollout, or the last ones.
@@ -274,12 +273,8 @@ func explainHistory(p *page, c *v1beta1.Canary, now time.Time) {
 	}
 	if len(rows) > 0 {
 		p.section("Before that")
-		p.table(rows)
+		p.rows(rows)
 	}
-}
-
-func historyRow(h v1beta1.RolloutRecord, now time.Time) string {
-	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s", h.Number, h.Image, outcome(h.Outcome, h.Reason), ago(now, h.EndedAt.Time), span(h.EndedAt.Sub(h.StartedAt.Time)), h.Message)
 }
 
 func span(d time.Duration) string { return d.Round(time.Second).String() }

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 )
 
 // page is a screen of text: sections of lines that begin with a short label.
 type page struct{ strings.Builder }
+
+// rows are aligned by the tabs in them.
+func (p *page) rows(rows []string) { p.WriteString(table("  ", rows)) }
 
 // section begins a part of the page.
 func (p *page) section(format string, args ...any) {
@@ -22,22 +24,4 @@ func (p *page) line(label, text string) {
 	if text != "" {
 		fmt.Fprintf(p, "  %-9s %s\n", label, text)
 	}
-}
-
-// table aligns rows whose cells are separated by tabs.
-func (p *page) table(rows []string) {
-	w := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(w, "  "+row)
-	}
-	_ = w.Flush() // into memory
-}
-
-// text is the page without what the table leaves at the ends of lines.
-func (p *page) text() string {
-	lines := strings.Split(p.String(), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
 }
