@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // golden compares a text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".golden")
+	file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
@@ -170,7 +170,7 @@ func TestExplain(t *testing.T) {
 			golden(t, "explain "+name, explain(w.c, w.now))
 		})
 	}
-	files, err := filepath.Glob("testdata/explain-*.golden")
+	files, err := filepath.Glob("testdata/explain-*.txt")
 	if err != nil || len(files) != len(scenes) {
 		t.Errorf("%d golden files for %d scenes (%v)", len(files), len(scenes), err)
 	}
