@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -86,12 +85,11 @@ func (p *providers) template(ctx context.Context, c client.Reader, key client.Ob
 	spec := t.Spec.Provider
 	config := metrics.Config{Address: spec.Address, Headers: spec.Headers, InsecureSkipVerify: spec.InsecureSkipVerify, Region: spec.Region}
 	if spec.SecretRef != nil {
-		var s corev1.Secret
-		secret := client.ObjectKey{Namespace: key.Namespace, Name: spec.SecretRef.Name}
-		if err := p.secrets.Get(ctx, secret, &s); err != nil {
-			return nil, "", fmt.Errorf("%w: read Secret %s of MetricTemplate %s: %w", metrics.ErrUnavailable, secret, key, err)
+		secret, err := readSecret(ctx, p.secrets, client.ObjectKey{Namespace: key.Namespace, Name: spec.SecretRef.Name})
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: MetricTemplate %s: %w", metrics.ErrUnavailable, key, err)
 		}
-		config.Secret = s.Data
+		config.Secret = secret
 	}
 	provider, err := p.build(spec.Type, config)
 	return provider, t.Spec.Query, err

@@ -70,6 +70,7 @@ type Reconciler struct {
 	routers   routers
 	refused   refusals
 	providers providers
+	hooks     hooks
 	asker     *asker
 	teller    *teller
 	wake      chan event.GenericEvent
@@ -93,6 +94,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		wake: make(chan event.GenericEvent, 1024)}
 	r.revisions = revision.Store{Client: fresh, Live: r.live}
 	r.providers = providers{registry: d.Metrics, secrets: r.live}
+	r.hooks = hooks{caller: d.Hooks, secrets: r.live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
 	if err := r.index(mgr); err != nil {

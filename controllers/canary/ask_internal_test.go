@@ -1,0 +1,143 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/analysis"
+	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/pkg/webhook"
+)
+
+// inRun is a canary in a rollout, so that its questions have a step to belong to.
+func inRun(name string) *v1beta1.Canary {
+	c := &v1beta1.Canary{}
+	c.Namespace, c.Name, c.UID = "apps", name, types.UID(name)
+	c.Status.Rollout = &v1beta1.RolloutStatus{Number: 1, Step: v1beta1.StepAnalysing}
+	return c
+}
+
+func ask(a *asker, c *v1beta1.Canary, kind rollout.QuestionKind, hook *v1beta1.CanaryWebhook, n int) {
+	var questions []rollout.Question
+	for i := range n {
+		questions = append(questions, rollout.Question{Key: fmt.Sprintf("%s%s/%d", rollout.KeyPrefix(c), kind, i), Kind: kind, Hook: hook, Index: i})
+	}
+	a.ask(&view{canary: c}, questions)
+}
+
+// hung is a server that never answers, and the hook that calls it.
+func hung(t *testing.T) (*v1beta1.CanaryWebhook, *atomic.Int32) {
+	t.Helper()
+	var calls atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		<-r.Context().Done() // the caller hangs up
+	}))
+	t.Cleanup(s.Close)
+	return &v1beta1.CanaryWebhook{Name: "hung", URL: s.URL, Timeout: "5m"}, &calls
+}
+
+// askingHooks asks hooks for real and answers everything else at once.
+func askingHooks(t *testing.T) (*asker, chan types.NamespacedName) {
+	t.Helper()
+	h := hooks{caller: webhook.New(nil, "")}
+	woken := make(chan types.NamespacedName, 1000)
+	a := newAsker(2, func(ctx context.Context, in inquiry) rollout.Answer {
+		if in.Kind != rollout.AskHook {
+			return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 99.8}}
+		}
+		_, err := h.call(ctx, in.canary, *in.Hook, payload(in.canary, *in.Hook), in.Key)
+		return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.Unavailable, Message: fmt.Sprint(err)}}
+	}, func(name types.NamespacedName) { woken <- name })
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); _ = a.run(ctx) }()
+	t.Cleanup(func() { cancel(); <-stopped })
+	return a, woken
+}
+
+func soon(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// TestHungHooksOfOneCanaryKeepNobodyWaiting: a hundred of them leave another canary's metric, its own
+// hooks and the first one's metrics to be answered at once.
+func TestHungHooksOfOneCanaryKeepNobodyWaiting(t *testing.T) {
+	a, woken := askingHooks(t)
+	hook, calls := hung(t)
+	ask(a, inRun("hung"), rollout.AskHook, hook, 100)
+	soon(t, "hooks are called", func() bool { return calls.Load() == hooksEach })
+
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for _, test := range []struct {
+		canary string
+		kind   rollout.QuestionKind
+	}{{"other", rollout.AskMetric}, {"other", rollout.AskHook}, {"hung", rollout.AskMetric}} {
+		ask(a, inRun(test.canary), test.kind, &v1beta1.CanaryWebhook{Name: "gone", URL: gone.URL}, 5)
+		for range 5 {
+			select {
+			case name := <-woken:
+				if name.Name != test.canary {
+					t.Fatalf("woke %s, want %s", name, test.canary)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("the %s of %s is not answered", test.kind, test.canary)
+			}
+		}
+	}
+	if n := calls.Load(); n != hooksEach {
+		t.Errorf("%d hooks of one canary are under way, want %d", n, hooksEach)
+	}
+}
+
+// TestHooksOfAStepThatIsOverAreHungUpOn: they would take the place of those that matter now.
+func TestHooksOfAStepThatIsOverAreHungUpOn(t *testing.T) {
+	a, woken := askingHooks(t)
+	hook, calls := hung(t)
+	c := inRun("podinfo")
+	ask(a, c, rollout.AskHook, hook, 20)
+	soon(t, "hooks are called", func() bool { return calls.Load() == hooksEach })
+	c.Status.Rollout.Attempt++
+	a.keep(c)
+	soon(t, "nothing is asked any more", func() bool {
+		a.hooks.mu.Lock()
+		defer a.hooks.mu.Unlock()
+		return a.hooks.running == 0 && len(a.hooks.waiting) == 0
+	})
+	if n := calls.Load(); n != hooksEach || len(woken) > 0 || len(a.answers(c)) > 0 {
+		t.Errorf("%d calls, %d wakes and %v, want %d calls and nothing else", n, len(woken), a.answers(c), hooksEach)
+	}
+}
+
+// TestAQuestionIsPutOnce while it is being asked, and again when its answer was dropped.
+func TestAQuestionIsPutOnce(t *testing.T) {
+	a, woken := askingHooks(t)
+	hook, calls := hung(t)
+	c := inRun("podinfo")
+	for range 3 {
+		ask(a, c, rollout.AskHook, hook, 1)
+	}
+	soon(t, "the hook is called", func() bool { return calls.Load() == 1 })
+	a.forget(called("podinfo"))
+	ask(a, c, rollout.AskHook, hook, 1)
+	soon(t, "the hook is called again", func() bool { return calls.Load() == 2 })
+	ask(a, c, rollout.AskMetric, nil, 1)
+	<-woken
+	if got := a.answers(c); len(got) != 1 || calls.Load() != 2 {
+		t.Errorf("%d calls and the answers %v", calls.Load(), got)
+	}
+}
