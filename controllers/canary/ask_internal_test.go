@@ -3,6 +3,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -39,9 +40,10 @@ func hung(t *testing.T) (*v1beta1.CanaryWebhook, *atomic.Int32) {
 	var calls atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
-		<-r.Context().Done() // the caller hangs up
+		_, _ = io.Copy(io.Discard, r.Body) // before, the server does not notice
+		<-r.Context().Done()               // that the caller hangs up
 	}))
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return &v1beta1.CanaryWebhook{Name: "hung", URL: s.URL, Timeout: "5m"}, &calls
 }
 
