@@ -74,6 +74,8 @@ const (
 	StepShiftingBack Step = "ShiftingBack"
 	// StepDraining: the canary still answers what it was sent.
 	StepDraining Step = "Draining"
+	// StepBaking (Finalising): the promoted revision is watched, and the one before is kept warm.
+	StepBaking Step = "Baking"
 	// StepScalingDown: the canary goes to zero.
 	StepScalingDown Step = "ScalingDown"
 )

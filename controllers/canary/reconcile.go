@@ -115,7 +115,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 // resting is true while nothing comes next by itself, so that no later commit will note the delivery.
 func resting(c *v1beta1.Canary) bool {
 	switch c.Status.Phase {
-	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed:
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseWaiting:
 		return true
 	default:
 		return c.Spec.Suspend || meta.IsStatusConditionTrue(c.Status.Conditions, v1beta1.ConditionStalled)

@@ -140,7 +140,7 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 }
 
 // Features: everything can be remembered.
-func (r *Router) Features() router.Features {
+func (*Router) Features() router.Features {
 	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
 		Mirror: true, MirrorShare: true, Affinity: true}
 }
