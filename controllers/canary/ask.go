@@ -32,26 +32,28 @@ type asker struct {
 	wake           func(types.NamespacedName)
 	queries, hooks *lanes
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// open are the questions that are not answered yet, by their subject.
 	open  map[string]*asking
 	found map[types.NamespacedName]map[string]rollout.Answer
 }
 
-// asking is a question that is not answered yet. stop is set once it has been put.
+// asking is a question that is not answered yet. Its turn moves on while it is being asked; the hook
+// knows it by the key that it was first put with. stop is set once it has been put.
 type asking struct {
 	inquiry
-	stop context.CancelFunc
+	name   types.NamespacedName
+	latest string
+	stop   context.CancelFunc
 }
-
-func (a *asking) name() types.NamespacedName { return client.ObjectKeyFromObject(a.canary) }
 
 const (
 	// hookLanes is how many hooks are under way for each metric query that may be: they mostly wait.
 	hookLanes = 8
 	// hooksEach bounds the hooks of one canary that are under way.
 	hooksEach = 8
-	// longestQuery bounds a question whatever its own timeouts say. Hooks have a bound of their own.
-	longestQuery = 10 * time.Minute
+	// longestQuery and longestHook bound a question whatever its own timeouts say.
+	longestQuery, longestHook = 10 * time.Minute, time.Hour
 )
 
 func newAsker(limit int, answer func(context.Context, inquiry) rollout.Answer, wake func(types.NamespacedName)) *asker {
@@ -68,21 +70,24 @@ func (a *asker) ask(v *view, questions []rollout.Question) {
 		if v.router != nil {
 			in.telemetry = v.router.Telemetry(v.routed)
 		}
-		if a.note(in) {
-			a.lane(in).add(client.ObjectKeyFromObject(in.canary), func(ctx context.Context) { a.put(ctx, in.Key) })
+		if o := a.note(in); o != nil {
+			a.lane(in).add(o.name, func(ctx context.Context) { a.put(ctx, o) })
 		}
 	}
 }
 
-// note is false when the question is being asked already.
-func (a *asker) note(in inquiry) bool {
+// note is nil when the subject is being asked about already: one that is slow has one call under way
+// and not one for each turn, and its answer is one to the latest.
+func (a *asker) note(in inquiry) *asking {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, asked := a.open[in.Key]; asked {
-		return false
+	if o, asked := a.open[in.Subject]; asked {
+		o.latest = in.Key
+		return nil
 	}
-	a.open[in.Key] = &asking{inquiry: in}
-	return true
+	o := &asking{inquiry: in, name: client.ObjectKeyFromObject(in.canary), latest: in.Key}
+	a.open[in.Subject] = o
+	return o
 }
 
 func (a *asker) lane(in inquiry) *lanes {
@@ -116,11 +121,11 @@ func (a *asker) forget(name types.NamespacedName) {
 func (a *asker) drop(name types.NamespacedName, over func(key string) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, o := range a.open {
-		if o.name() != name || !over(key) {
+	for subject, o := range a.open {
+		if o.name != name || !over(subject) {
 			continue
 		}
-		delete(a.open, key)
+		delete(a.open, subject)
 		if o.stop != nil {
 			o.stop()
 		}
@@ -141,37 +146,43 @@ func (a *asker) run(ctx context.Context) error {
 }
 
 // put asks one question, unless it is over before its turn has come.
-func (a *asker) put(ctx context.Context, key string) {
-	a.mu.Lock()
-	o := a.open[key]
-	if o == nil {
-		a.mu.Unlock()
+func (a *asker) put(ctx context.Context, o *asking) {
+	ctx, ok := a.begin(ctx, o)
+	if !ok {
 		return
 	}
-	if o.Kind == rollout.AskHook {
-		ctx, o.stop = context.WithCancel(ctx)
-	} else {
-		ctx, o.stop = context.WithTimeout(ctx, longestQuery)
-	}
-	a.mu.Unlock()
 	defer o.stop()
 	answer := a.answer(ctx, o.inquiry)
 	if a.file(o, answer) {
-		a.wake(o.name())
+		a.wake(o.name)
 	}
+}
+
+func (a *asker) begin(ctx context.Context, o *asking) (context.Context, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open[o.Subject] != o {
+		return nil, false
+	}
+	limit := longestQuery
+	if o.Kind == rollout.AskHook {
+		limit = longestHook
+	}
+	ctx, o.stop = context.WithTimeout(ctx, limit)
+	return ctx, true
 }
 
 // file keeps an answer; it is false when nobody waits for it any more.
 func (a *asker) file(o *asking, answer rollout.Answer) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.open[o.Key] != o {
+	if a.open[o.Subject] != o {
 		return false
 	}
-	delete(a.open, o.Key)
-	if a.found[o.name()] == nil {
-		a.found[o.name()] = map[string]rollout.Answer{}
+	delete(a.open, o.Subject)
+	if a.found[o.name] == nil {
+		a.found[o.name] = map[string]rollout.Answer{}
 	}
-	a.found[o.name()][o.Key] = answer
+	a.found[o.name][o.latest] = answer
 	return true
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -29,7 +30,8 @@ func inRun(name string) *v1beta1.Canary {
 func ask(a *asker, c *v1beta1.Canary, kind rollout.QuestionKind, hook *v1beta1.CanaryWebhook, n int) {
 	var questions []rollout.Question
 	for i := range n {
-		questions = append(questions, rollout.Question{Key: fmt.Sprintf("%s%s/%d", rollout.KeyPrefix(c), kind, i), Kind: kind, Hook: hook, Index: i})
+		subject := fmt.Sprintf("%s%s/%d", rollout.KeyPrefix(c), kind, i)
+		questions = append(questions, rollout.Question{Key: subject + "/0", Subject: subject, Kind: kind, Hook: hook, Index: i})
 	}
 	a.ask(&view{canary: c}, questions)
 }
@@ -141,5 +143,32 @@ func TestAQuestionIsPutOnce(t *testing.T) {
 	<-woken
 	if got := a.answers(c); len(got) != 1 || calls.Load() != 2 {
 		t.Errorf("%d calls and the answers %v", calls.Load(), got)
+	}
+}
+
+// TestASlowAnswerIsOneToTheLatestTurn: a gate that thinks for longer than it is asked anew has one call
+// under way, and what it says counts.
+func TestASlowAnswerIsOneToTheLatestTurn(t *testing.T) {
+	a, woken := askingHooks(t)
+	release := make(chan struct{})
+	var keys []string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		<-release
+	}))
+	t.Cleanup(s.Close)
+	c := inRun("podinfo")
+	prefix := rollout.KeyPrefix(c)
+	for turn := range 10 {
+		a.ask(&view{canary: c}, []rollout.Question{{Key: fmt.Sprint(prefix, turn), Subject: prefix, Kind: rollout.AskHook,
+			Hook: &v1beta1.CanaryWebhook{Name: "gate", URL: s.URL}}})
+	}
+	close(release)
+	<-woken
+	if diff := cmp.Diff([]string{prefix + "0"}, keys); diff != "" {
+		t.Errorf("keys that the gate was called with (-want +got):\n%s", diff)
+	}
+	if _, ok := a.answers(c)[prefix+"9"]; !ok || len(a.answers(c)) != 1 {
+		t.Errorf("answers: %v", a.answers(c))
 	}
 }

@@ -121,13 +121,21 @@ func (p *plan) move(t Telling) {
 	p.status.LastTransitionTime = second(p.Now)
 	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
 		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
-		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted,
+		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted, Rollout: p.rolloutOf(t),
 		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++
 	if n := len(p.status.Journal); n > maxJournal {
 		p.status.Journal = p.status.Journal[n-maxJournal:]
 	}
+}
+
+// rolloutOf numbers the rollout that a telling is about.
+func (p *plan) rolloutOf(t Telling) int64 {
+	if p.status.Rollout == nil || t.Moment == Notice {
+		return 0
+	}
+	return p.status.Rollout.Number
 }
 
 const (
@@ -193,6 +201,7 @@ func (p *plan) wakeAt(t time.Time) {
 
 // ask returns the answer to a question, or puts the question.
 func (p *plan) ask(q Question) (Answer, bool) {
+	q.Subject = p.key(q.Kind, q.Index, -1)
 	a, ok := p.Answers[q.Key]
 	if !ok {
 		p.questions = append(p.questions, q)

@@ -135,8 +135,11 @@ const (
 // Question is asked after the commit of the status that it belongs to.
 type Question struct {
 	// Key is the same whenever the same question is asked again, and unlike any other question's.
-	Key  string
-	Kind QuestionKind
+	Key string
+	// Subject is what is asked, the same with every turn: while it is being asked it is not put again,
+	// and the answer is one to the latest turn.
+	Subject string
+	Kind    QuestionKind
 	// Metric or Hook that is asked, and its index among those of its step: names may repeat.
 	Metric *v1beta1.CanaryMetric
 	Hook   *v1beta1.CanaryWebhook
