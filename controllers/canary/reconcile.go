@@ -50,16 +50,9 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		return 0, nil // nothing that serves is ours to take down with the object
 	}
 	c = c.DeepCopy()
-	v, err := r.observe(ctx, c)
+	v, d, err := r.decide(ctx, c)
 	if err != nil {
 		return 0, err
-	}
-	d := rollout.Plan(v.Observed)
-	r.acknowledge(c, &d)
-	if d.Next != nil {
-		if err := r.commit(ctx, v, d.Next); err != nil {
-			return 0, err
-		}
 	}
 	r.Telemetry.Observe(c)
 	r.teller.tell(c)
@@ -73,10 +66,25 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v)), nil
 }
 
+// decide observes, plans and commits.
+func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, rollout.Decision, error) {
+	defer r.startingAlone(c)()
+	v, err := r.observe(ctx, c)
+	if err != nil {
+		return nil, rollout.Decision{}, err
+	}
+	d := rollout.Plan(v.Observed)
+	r.acknowledge(c, &d)
+	if d.Next != nil {
+		err = r.commit(ctx, v, d.Next)
+	}
+	return v, d, err
+}
+
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
 // server does not know cannot be watched.
 func (r *Reconciler) lookAgain(v *view) time.Time {
-	if v.router != nil {
+	if v.router != nil && !v.scalers.unknown {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

@@ -9,6 +9,12 @@ import (
 // Telemetry names Envoy's cluster statistics. Names are matched whole, never by a pattern that
 // another namespace's canary could fit, and come from the apex: the target's name may differ.
 //
+// A cluster counts all that is sent to it. Requests that a rule sends to the canary are therefore
+// among the canary's: beside rules its share of all requests is at least its weight, and tells nothing
+// of it. So are the copies of a mirror, in the totals as in the codes and times: the checks see how the
+// canary answers them, though nobody gets these answers. Of a request that the weights gave to the
+// canary it then counts two.
+//
 // The success rate counts from zero where there is nothing but errors: a series for good answers
 // does not exist before the first one.
 func (r *Router) Telemetry(t router.Target) router.Telemetry {
@@ -17,11 +23,16 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 		return fmt.Sprintf(`%s{envoy_cluster_name=~"%s|%s"%s}`, series, n.cluster(s), n.gatewayCluster(s), more)
 	}
 	const answers, times = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"
+	rate := func(s side) string {
+		return fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
+			selector(answers, s, `,envoy_response_code!~"5.*"`), selector(answers, s, ""))
+	}
+	latency := func(s side) string {
+		return fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))", selector(times, s, ""))
+	}
 	return router.Telemetry{
-		SuccessRate: fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
-			selector(answers, canary, `,envoy_response_code!~"5.*"`), selector(answers, canary, "")),
-		Latency: fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))",
-			selector(times, canary, "")),
+		SuccessRate: rate(canary), Latency: latency(canary),
+		PrimarySuccessRate: rate(primary), PrimaryLatency: latency(primary),
 		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary, ""),
 		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary, ""),
 		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary, ""),
