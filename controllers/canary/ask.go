@@ -3,7 +3,6 @@ package canary
 import (
 	"context"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,9 +32,15 @@ type asker struct {
 	queries, hooks *lanes
 
 	mu sync.Mutex
-	// open are the questions that are not answered yet, by their subject.
+	// open are the questions that are not answered yet, by their subject; found the newest answers.
 	open  map[string]*asking
-	found map[types.NamespacedName]map[string]rollout.Answer
+	found map[types.NamespacedName]map[string]answered
+}
+
+// answered is an answer to the question with a key.
+type answered struct {
+	key string
+	rollout.Answer
 }
 
 // asking is a question that is not answered yet. Its turn moves on while it is being asked; the hook
@@ -60,7 +65,7 @@ func newAsker(limit int, answer func(context.Context, inquiry) rollout.Answer, w
 	limit = max(limit, 1)
 	return &asker{answer: answer, wake: wake,
 		queries: newLanes(limit, max(limit/4, 2)), hooks: newLanes(limit*hookLanes, hooksEach),
-		open: map[string]*asking{}, found: map[types.NamespacedName]map[string]rollout.Answer{}}
+		open: map[string]*asking{}, found: map[types.NamespacedName]map[string]answered{}}
 }
 
 // ask queues the questions that are not being asked already.
@@ -102,14 +107,15 @@ func (a *asker) answers(c *v1beta1.Canary) map[string]rollout.Answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	out := map[string]rollout.Answer{}
-	maps.Copy(out, a.found[client.ObjectKeyFromObject(c)])
+	for _, found := range a.found[client.ObjectKeyFromObject(c)] {
+		out[found.key] = found.Answer
+	}
 	return out
 }
 
 // keep drops the questions and answers of steps that the committed status has left.
 func (a *asker) keep(c *v1beta1.Canary) {
-	prefix := rollout.KeyPrefix(c)
-	a.drop(client.ObjectKeyFromObject(c), func(key string) bool { return prefix == "" || !strings.HasPrefix(key, prefix) })
+	a.drop(client.ObjectKeyFromObject(c), func(subject string) bool { return !rollout.Waits(c, subject) })
 }
 
 func (a *asker) forget(name types.NamespacedName) {
@@ -118,7 +124,7 @@ func (a *asker) forget(name types.NamespacedName) {
 
 // drop lets go of a canary's questions and answers that are over. A hook that is being called for a
 // step that is over is hung up on: it would only keep others waiting.
-func (a *asker) drop(name types.NamespacedName, over func(key string) bool) {
+func (a *asker) drop(name types.NamespacedName, over func(subject string) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for subject, o := range a.open {
@@ -130,7 +136,7 @@ func (a *asker) drop(name types.NamespacedName, over func(key string) bool) {
 			o.stop()
 		}
 	}
-	maps.DeleteFunc(a.found[name], func(key string, _ rollout.Answer) bool { return over(key) })
+	maps.DeleteFunc(a.found[name], func(subject string, _ answered) bool { return over(subject) })
 	if len(a.found[name]) == 0 {
 		delete(a.found, name)
 	}
@@ -181,8 +187,8 @@ func (a *asker) file(o *asking, answer rollout.Answer) bool {
 	}
 	delete(a.open, o.Subject)
 	if a.found[o.name] == nil {
-		a.found[o.name] = map[string]rollout.Answer{}
+		a.found[o.name] = map[string]answered{}
 	}
-	a.found[o.name][o.latest] = answer
+	a.found[o.name][o.Subject] = answered{o.latest, answer}
 	return true
 }

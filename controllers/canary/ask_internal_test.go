@@ -27,10 +27,21 @@ func inRun(name string) *v1beta1.Canary {
 	return c
 }
 
-func ask(a *asker, c *v1beta1.Canary, kind rollout.QuestionKind, hook *v1beta1.CanaryWebhook, n int) {
+// subjects begins the keys of questions that a canary's status waits for.
+func subjects(t *testing.T, c *v1beta1.Canary) string {
+	t.Helper()
+	r := c.Status.Rollout
+	prefix := fmt.Sprintf("%s/%d-%x/%s-%x/%d.", c.UID, r.Number, r.StartedAt.UnixMicro(), r.Step, r.Since.UnixMicro(), r.Attempt)
+	if !rollout.Waits(c, prefix) {
+		t.Fatalf("keys begin otherwise than with %s", prefix)
+	}
+	return prefix
+}
+
+func ask(t *testing.T, a *asker, c *v1beta1.Canary, kind rollout.QuestionKind, hook *v1beta1.CanaryWebhook, n int) {
 	var questions []rollout.Question
 	for i := range n {
-		subject := fmt.Sprintf("%s%s/%d", rollout.KeyPrefix(c), kind, i)
+		subject := fmt.Sprintf("%s%s/%d", subjects(t, c), kind, i)
 		questions = append(questions, rollout.Question{Key: subject + "/0", Subject: subject, Kind: kind, Hook: hook, Index: i})
 	}
 	a.ask(&view{canary: c}, questions)
@@ -45,7 +56,7 @@ func hung(t *testing.T) (*v1beta1.CanaryWebhook, *atomic.Int32) {
 		_, _ = io.Copy(io.Discard, r.Body) // before, the server does not notice
 		<-r.Context().Done()               // that the caller hangs up
 	}))
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	t.Cleanup(s.Close) // once those who call it have stopped
 	return &v1beta1.CanaryWebhook{Name: "hung", URL: s.URL, Timeout: "5m"}, &calls
 }
 
@@ -80,9 +91,9 @@ func soon(t *testing.T, what string, holds func() bool) {
 // TestHungHooksOfOneCanaryKeepNobodyWaiting: a hundred of them leave another canary's metric, its own
 // hooks and the first one's metrics to be answered at once.
 func TestHungHooksOfOneCanaryKeepNobodyWaiting(t *testing.T) {
-	a, woken := askingHooks(t)
 	hook, calls := hung(t)
-	ask(a, inRun("hung"), rollout.AskHook, hook, 100)
+	a, woken := askingHooks(t)
+	ask(t, a, inRun("hung"), rollout.AskHook, hook, 100)
 	soon(t, "hooks are called", func() bool { return calls.Load() == hooksEach })
 
 	gone := httptest.NewServer(nil)
@@ -91,7 +102,7 @@ func TestHungHooksOfOneCanaryKeepNobodyWaiting(t *testing.T) {
 		canary string
 		kind   rollout.QuestionKind
 	}{{"other", rollout.AskMetric}, {"other", rollout.AskHook}, {"hung", rollout.AskMetric}} {
-		ask(a, inRun(test.canary), test.kind, &v1beta1.CanaryWebhook{Name: "gone", URL: gone.URL}, 5)
+		ask(t, a, inRun(test.canary), test.kind, &v1beta1.CanaryWebhook{Name: "gone", URL: gone.URL}, 5)
 		for range 5 {
 			select {
 			case name := <-woken:
@@ -110,10 +121,10 @@ func TestHungHooksOfOneCanaryKeepNobodyWaiting(t *testing.T) {
 
 // TestHooksOfAStepThatIsOverAreHungUpOn: they would take the place of those that matter now.
 func TestHooksOfAStepThatIsOverAreHungUpOn(t *testing.T) {
-	a, woken := askingHooks(t)
 	hook, calls := hung(t)
+	a, woken := askingHooks(t)
 	c := inRun("podinfo")
-	ask(a, c, rollout.AskHook, hook, 20)
+	ask(t, a, c, rollout.AskHook, hook, 20)
 	soon(t, "hooks are called", func() bool { return calls.Load() == hooksEach })
 	c.Status.Rollout.Attempt++
 	a.keep(c)
@@ -129,17 +140,17 @@ func TestHooksOfAStepThatIsOverAreHungUpOn(t *testing.T) {
 
 // TestAQuestionIsPutOnce while it is being asked, and again when its answer was dropped.
 func TestAQuestionIsPutOnce(t *testing.T) {
-	a, woken := askingHooks(t)
 	hook, calls := hung(t)
+	a, woken := askingHooks(t)
 	c := inRun("podinfo")
 	for range 3 {
-		ask(a, c, rollout.AskHook, hook, 1)
+		ask(t, a, c, rollout.AskHook, hook, 1)
 	}
 	soon(t, "the hook is called", func() bool { return calls.Load() == 1 })
 	a.forget(called("podinfo"))
-	ask(a, c, rollout.AskHook, hook, 1)
+	ask(t, a, c, rollout.AskHook, hook, 1)
 	soon(t, "the hook is called again", func() bool { return calls.Load() == 2 })
-	ask(a, c, rollout.AskMetric, nil, 1)
+	ask(t, a, c, rollout.AskMetric, nil, 1)
 	<-woken
 	if got := a.answers(c); len(got) != 1 || calls.Load() != 2 {
 		t.Errorf("%d calls and the answers %v", calls.Load(), got)
@@ -158,7 +169,7 @@ func TestASlowAnswerIsOneToTheLatestTurn(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	c := inRun("podinfo")
-	prefix := rollout.KeyPrefix(c)
+	prefix := subjects(t, c)
 	for turn := range 10 {
 		a.ask(&view{canary: c}, []rollout.Question{{Key: fmt.Sprint(prefix, turn), Subject: prefix, Kind: rollout.AskHook,
 			Hook: &v1beta1.CanaryWebhook{Name: "gate", URL: s.URL}}})
@@ -170,5 +181,19 @@ func TestASlowAnswerIsOneToTheLatestTurn(t *testing.T) {
 	}
 	if _, ok := a.answers(c)[prefix+"9"]; !ok || len(a.answers(c)) != 1 {
 		t.Errorf("answers: %v", a.answers(c))
+	}
+}
+
+// TestOneAnswerIsKeptOfAGate that is asked for days.
+func TestOneAnswerIsKeptOfAGate(t *testing.T) {
+	a, woken := askingHooks(t)
+	c := inRun("podinfo")
+	prefix := subjects(t, c)
+	for turn := range 50 {
+		a.ask(&view{canary: c}, []rollout.Question{{Key: fmt.Sprint(prefix, turn), Subject: prefix, Kind: rollout.AskMetric}})
+		<-woken
+	}
+	if got := a.answers(c); len(got) != 1 || len(a.open) > 0 {
+		t.Errorf("%d answers are kept", len(got))
 	}
 }

@@ -16,8 +16,8 @@ func called(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "apps", Name: name}
 }
 
-// running starts lanes that end with the test.
-func running(t *testing.T, l *lanes) {
+// started runs lanes that end with the test.
+func started(t *testing.T, l *lanes) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
@@ -37,7 +37,7 @@ func within(t *testing.T, what string, c <-chan struct{}) {
 // TestOneCanarysTasksLeaveRoomForOthers: a hundred that hang are a few at a time.
 func TestOneCanarysTasksLeaveRoomForOthers(t *testing.T) {
 	l := newLanes(4, 2)
-	running(t, l)
+	started(t, l)
 	begun := make(chan struct{}, 100)
 	for range 100 {
 		l.add(called("hung"), func(ctx context.Context) { begun <- struct{}{}; <-ctx.Done() })
@@ -74,7 +74,7 @@ func TestTasksTakeTurns(t *testing.T) {
 	add("a", 3)
 	add("b", 2)
 	add("c", 1)
-	running(t, l) // nothing begins before
+	started(t, l) // nothing begins before
 	within(t, "all tasks", end)
 	if diff := cmp.Diff([]string{"a0", "b0", "c0", "a1", "b1", "a2"}, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
@@ -84,7 +84,7 @@ func TestTasksTakeTurns(t *testing.T) {
 // TestNothingIsKeptOfWhatIsDone: canaries come and go for years.
 func TestNothingIsKeptOfWhatIsDone(t *testing.T) {
 	l := newLanes(8, 2)
-	running(t, l)
+	started(t, l)
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Add(1)

@@ -150,6 +150,8 @@ type Question struct {
 	Metric *v1beta1.CanaryMetric
 	Hook   *v1beta1.CanaryWebhook
 	Index  int
+	// gate is true for hooks that are asked all along a step.
+	gate bool
 	// Primary is true where the metric is asked of the primary's pods.
 	Primary bool
 	// Since bounds every look back: nothing before it is this revision's, or this weight's.
