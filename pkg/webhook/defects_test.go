@@ -42,7 +42,7 @@ func TestDefectBodyOfAFailureIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Reply{Message: "HTTP 500: 1 of 3 tests failed: login"}, got); diff != "" {
+	if diff := cmp.Diff(Reply{Again: true, Message: "HTTP 500: 1 of 3 tests failed: login"}, got); diff != "" {
 		t.Errorf("reply (-want +got):\n%s", diff)
 	}
 }

@@ -46,10 +46,11 @@ type Request struct {
 	Key string
 }
 
-// Reply is what a hook said. Passed is any 2xx; Message is the body of another answer.
+// Reply is what a hook said. Passed is any 2xx; Message is the body of another answer. Again is true
+// where it may answer otherwise later: 429 and 5xx.
 type Reply struct {
-	Passed  bool
-	Message string
+	Passed, Again bool
+	Message       string
 }
 
 // ErrUnreachable says that the hook gave no answer at all: nothing is known.
@@ -91,10 +92,9 @@ func (c *Caller) Call(ctx context.Context, r Request) (Reply, error) {
 	defer cancel()
 	var reply Reply
 	for attempt := int32(0); ; attempt++ {
-		var again bool
 		var pause time.Duration
-		reply, again, pause, err = c.once(ctx, r, body)
-		if !again || attempt >= r.Hook.Retries {
+		reply, pause, err = c.once(ctx, r, body)
+		if err == nil && !reply.Again || attempt >= r.Hook.Retries {
 			return reply, err
 		}
 		select {
@@ -118,34 +118,33 @@ func backoff(attempt int32) time.Duration {
 	return d/2 + rand.N(d/2) //nolint:gosec // a jitter is no secret
 }
 
-// once makes one call; again is true where a retry may help, after the pause that the hook asked for.
-func (c *Caller) once(ctx context.Context, r Request, body []byte) (reply Reply, again bool, pause time.Duration, err error) {
-	timeout := r.Hook.TimeoutDuration()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// once makes one call. The pause is what the hook asks for before another one.
+func (c *Caller) once(ctx context.Context, r Request, body []byte) (Reply, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Hook.TimeoutDuration())
 	defer cancel()
 	req, token, err := c.request(ctx, r, body)
 	if err != nil {
-		return Reply{}, false, 0, unreachable(r.Hook, err)
+		return Reply{}, 0, unreachable(r.Hook, err)
 	}
 	client, err := c.clients.of(r.Hook, r.Secret)
 	if err != nil {
-		return Reply{}, false, 0, unreachable(r.Hook, err)
+		return Reply{}, 0, unreachable(r.Hook, err)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return Reply{}, true, 0, unreachable(r.Hook, err)
+		return Reply{}, 0, unreachable(r.Hook, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is left to be done about it
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
-		return Reply{}, true, 0, unreachable(r.Hook, err)
+		return Reply{}, 0, unreachable(r.Hook, err)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 	if resp.StatusCode/100 == 2 {
-		return Reply{Passed: true}, false, 0, nil
+		return Reply{Passed: true}, 0, nil
 	}
-	again = resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
-	return Reply{Message: refusal(resp.StatusCode, string(text), token)}, again, retryAfter(resp), nil
+	again := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+	return Reply{Again: again, Message: refusal(resp.StatusCode, string(text), token)}, retryAfter(resp), nil
 }
 
 // refusal is an answer in one line. A server that echoes what it was sent does not tell the token.

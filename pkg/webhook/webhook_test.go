@@ -41,7 +41,7 @@ func TestReplies(t *testing.T) {
 		"204 passes":                      {204, "", Reply{Passed: true}},
 		"a refusal is shown in its words": {403, "not on\n  Fridays", Reply{Message: "HTTP 403: not on Fridays"}},
 		"a refusal without words":         {412, "", Reply{Message: "HTTP 412"}},
-		"a failure is a refusal too":      {500, "oops", Reply{Message: "HTTP 500: oops"}},
+		"a failure is a refusal too":      {500, "oops", Reply{Again: true, Message: "HTTP 500: oops"}},
 		"not modified is no pass":         {304, "", Reply{Message: "HTTP 304"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
