@@ -211,6 +211,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	v.routed = router.Target{
 		Canary: client.ObjectKeyFromObject(c), Apex: c.ApexName(), PrimaryService: c.PrimaryServiceName(),
 		CanaryService: c.CanaryServiceName(), Port: c.Spec.Service.Port, Upstream: c.Spec.UpstreamRef,
+		Service: c.Spec.Service,
 	}
 	if c.Spec.Service.Apex != nil {
 		v.routed.Metadata = *c.Spec.Service.Apex
