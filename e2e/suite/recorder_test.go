@@ -2,46 +2,46 @@ package suite
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// weight is the canary's in the RouteTable, since a time.
+// weight is the canary's in the route, since a time.
 type weight struct {
 	at     time.Time
 	canary int64
 }
 
-// recorder keeps every weight that the RouteTable ever had: what a poll would miss, too.
+// recorder keeps every weight that the route ever had: what a poll would miss, too.
 type recorder struct {
+	gateway gateway
+
 	mu      sync.Mutex
 	weights []weight
 	err     error
 }
 
-// record watches the RouteTable until the scene ends.
-func record(t *testing.T, c client.WithWatch, namespace string) *recorder {
+// record watches the route until the scene ends.
+func record(t *testing.T, c client.WithWatch, g gateway, namespace string) *recorder {
 	t.Helper()
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"})
+	list.SetGroupVersionKind(g.routes)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	events, err := c.Watch(ctx, list, client.InNamespace(namespace))
 	if err != nil {
 		cancel()
-		t.Fatalf("watch the RouteTable: %v", err)
+		t.Fatalf("watch the route: %v", err)
 	}
-	r := &recorder{}
+	r := &recorder{gateway: g}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for e := range events.ResultChan() {
-			if table, ok := e.Object.(*unstructured.Unstructured); ok {
-				r.see(table)
+			if route, ok := e.Object.(*unstructured.Unstructured); ok {
+				r.see(route)
 			}
 		}
 	})
@@ -53,28 +53,16 @@ func record(t *testing.T, c client.WithWatch, namespace string) *recorder {
 	return r
 }
 
-func (r *recorder) see(table *unstructured.Unstructured) {
-	routes, _, err := unstructured.NestedSlice(table.Object, "spec", "routes")
+func (r *recorder) see(route *unstructured.Unstructured) {
+	w, known, err := r.gateway.weight(route)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil || len(routes) == 0 {
+	if err != nil || !known {
 		r.err = err
 		return
 	}
-	destinations, _, err := unstructured.NestedSlice(routes[0].(map[string]any), "routeAction", "multi", "destinations")
-	if err != nil {
-		r.err = err
-		return
-	}
-	for _, d := range destinations {
-		name, _, _ := unstructured.NestedString(d.(map[string]any), "destination", "upstream", "name")
-		if !strings.Contains(name, "-canaryupstream-") {
-			continue
-		}
-		w, _, _ := unstructured.NestedInt64(d.(map[string]any), "weight")
-		if n := len(r.weights); n == 0 || r.weights[n-1].canary != w {
-			r.weights = append(r.weights, weight{time.Now(), w})
-		}
+	if n := len(r.weights); n == 0 || r.weights[n-1].canary != w {
+		r.weights = append(r.weights, weight{time.Now(), w})
 	}
 }
 
@@ -84,7 +72,7 @@ func (r *recorder) seen(t *testing.T) []weight {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
-		t.Fatalf("the RouteTable cannot be read: %v", r.err)
+		t.Fatalf("the route cannot be read: %v", r.err)
 	}
 	return append([]weight(nil), r.weights...)
 }

@@ -31,6 +31,11 @@ type analysis struct {
 	latency int
 }
 
+// traffic are the lines of the analysis that say where requests go.
+func (a analysis) traffic() string {
+	return fmt.Sprintf("maxWeight: %d\n    stepWeight: %d", a.max, a.step)
+}
+
 var (
 	// fine takes the ten weights that manuals show, quick five. A machine that is busy with other
 	// things fails neither: latencies are the subject of one scene only.
@@ -42,14 +47,15 @@ var (
 type scene struct {
 	*testing.T
 	*stage.Stage
+	gateway  gateway
 	ns, host string
 	route    *recorder
 }
 
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
-func prepare(t *testing.T, name string) *scene {
+func prepare(t *testing.T, g gateway, name string) *scene {
 	t.Helper()
-	s := &scene{T: t, Stage: set, ns: "e2e-" + name, host: name + ".example.com"}
+	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com"}
 	s.must(s.Reset(t.Context(), s.ns))
 	t.Cleanup(s.close)
 	s.applySample("podinfo.yaml")
@@ -59,12 +65,18 @@ func prepare(t *testing.T, name string) *scene {
 // open is a scene whose podinfo is adopted and under load.
 func open(t *testing.T, name string, a analysis) *scene {
 	t.Helper()
-	s := prepare(t, name)
+	return openAt(t, gloo, name, a)
+}
+
+// openAt is such a scene at another gateway.
+func openAt(t *testing.T, g gateway, name string, a analysis) *scene {
+	t.Helper()
+	s := prepare(t, g, name)
 	s.adopt(a)
 	s.must(s.WaitInitialized(t.Context(), s.ns))
 	spec := s.through("/version", userRate)
 	s.must(s.WaitServing(t.Context(), spec))
-	s.route = record(t, s.Client, s.ns)
+	s.route = record(t, s.Client, g, s.ns)
 	s.load("users", spec)
 	return s
 }
@@ -72,8 +84,11 @@ func open(t *testing.T, name string, a analysis) *scene {
 // adopt applies route and Canary.
 func (s *scene) adopt(a analysis) {
 	s.Helper()
-	s.applySample("gloo-virtualservice.yaml")
-	s.must(s.ApplyText(s.Context(), fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency)))
+	for _, sample := range s.gateway.samples {
+		s.applySample(sample)
+	}
+	service := strings.ReplaceAll(s.gateway.service, "HOST", s.host)
+	s.must(s.ApplyText(s.Context(), fmt.Sprintf(canaryManifest, s.ns, s.gateway.provider, service, a.interval, a.threshold, a.traffic(), a.latency)))
 }
 
 // canaryManifest has no hooks: the users' requests are what is judged.
@@ -83,16 +98,15 @@ metadata:
   name: podinfo
   namespace: %s
 spec:
-  provider: gloo
+  provider: %s
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
   progressDeadlineSeconds: 150
-  service: {port: 9898, targetPort: 9898}
+  service: %s
   analysis:
     interval: %s
     threshold: %d
-    maxWeight: %d
-    stepWeight: %d
+    %s
     metrics:
     - name: request-success-rate
       thresholdRange: {min: 99}
@@ -113,7 +127,7 @@ func (s *scene) applySample(file string) {
 
 func (s *scene) through(path string, rate int) stream.Spec {
 	s.Helper()
-	spec, err := s.Through(s.Context(), s.host, path, rate)
+	spec, err := s.At(s.Context(), s.gateway.namespace, s.gateway.name, s.host, path, rate)
 	s.must(err)
 	return spec
 }
