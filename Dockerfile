@@ -17,10 +17,11 @@ RUN mkdir /out && go build -trimpath -buildvcs=false \
 
 FROM debian:bookworm-slim AS loadtester
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bash ca-certificates curl grep hey wget \
+ && apt-get install -y --no-install-recommends bash ca-certificates curl grep jq wget wrk \
  && rm -rf /var/lib/apt/lists/* \
  && ln -sf bash /bin/sh
 COPY --from=build /out/loadtester /home/app/loadtester
+RUN for name in hey ghz grpc_health_probe loadtester; do ln -s /home/app/loadtester /usr/bin/$name; done
 WORKDIR /home/app
 ENV HOME=/tmp
 USER 65532:65532

@@ -88,20 +88,27 @@ func TestSampleTemplateAsksThePrometheusOfTheChart(t *testing.T) {
 	}
 }
 
-func TestSampleAlertProviderCanReadItsSecret(t *testing.T) {
-	all := sample(t, "slack.yaml")
-	provider := find[*v1beta1.AlertProvider](t, all, "slack")
-	secret := find[*corev1.Secret](t, all, provider.Spec.SecretRef.Name)
-	right := find[*rbacv1.Role](t, all, "serin-secrets")
-	if secret.Namespace != provider.Namespace || right.Namespace != provider.Namespace {
-		t.Errorf("AlertProvider in %s, Secret in %s, Role in %s", provider.Namespace, secret.Namespace, right.Namespace)
-	}
-	if got, want := rights(right.Rules), []string{" secrets " + secret.Name + " get"}; !slices.Equal(got, want) {
-		t.Errorf("rights %q, want %q", got, want)
-	}
-	binding := find[*rbacv1.RoleBinding](t, all, "serin-secrets")
+func TestSampleAlertProvidersCanReadTheirSecrets(t *testing.T) {
 	operators := find[*rbacv1.ClusterRoleBinding](t, build(t, "kustomize"), "serin")
-	if binding.Subjects[0] != operators.Subjects[0] {
-		t.Errorf("bound to %+v, the operator is %+v", binding.Subjects[0], operators.Subjects[0])
+	for file, role := range map[string]string{"slack.yaml": "serin-secrets", "alertproviders.yaml": "serin-alerts"} {
+		t.Run(file, func(t *testing.T) {
+			all := sample(t, file)
+			right := find[*rbacv1.Role](t, all, role)
+			var want []string
+			for _, provider := range list[*v1beta1.AlertProvider](all) {
+				secret := find[*corev1.Secret](t, all, provider.Spec.SecretRef.Name)
+				if secret.Namespace != provider.Namespace || right.Namespace != provider.Namespace {
+					t.Errorf("AlertProvider in %s, Secret in %s, Role in %s", provider.Namespace, secret.Namespace, right.Namespace)
+				}
+				want = append(want, " secrets "+secret.Name+" get")
+			}
+			if got := rights(right.Rules); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+				t.Errorf("rights %q, want %q", got, want)
+			}
+			binding := find[*rbacv1.RoleBinding](t, all, role)
+			if binding.Subjects[0] != operators.Subjects[0] {
+				t.Errorf("bound to %+v, the operator is %+v", binding.Subjects[0], operators.Subjects[0])
+			}
+		})
 	}
 }

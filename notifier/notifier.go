@@ -19,6 +19,12 @@ const (
 	Error   Severity = "error"
 )
 
+// Reaches tells whether a message of this severity is for a reader who asked for messages from another
+// on. An empty one is info.
+func (s Severity) Reaches(from Severity) bool { return rank[s] >= rank[from] }
+
+var rank = map[Severity]int{Info: 0, Warning: 1, Error: 2}
+
 // Kind says where in a rollout a message stands.
 type Kind string
 
@@ -49,10 +55,15 @@ type Message struct {
 	Rollout int64
 	// From and To are the promoted and the new revision's images, shortened for reading: 6.0.1.
 	From, To string
+	// FromImage and ToImage are the same images in full: registry.example/podinfo:6.0.1. They may be
+	// empty.
+	FromImage, ToImage string
 	// What happened, why (with the arithmetic), and what happens next or what to do. What is a clause
 	// of its own, but for Ended: there it goes on from the canary and its revision, without the time
 	// it took ("rolled back").
 	What, Why, Next string
+	// Outcome of an Ended message: Promoted, Failed, Superseded or Reverted.
+	Outcome string
 	// State of the rollout, for sinks that draw it.
 	Phase string
 	// Weight is the canary's share of the traffic in percent, down to tenths.
@@ -77,8 +88,8 @@ type Check struct {
 // last message, or "" for its first; it lets a sink edit and thread. It is to be kept beside an error
 // too: part of the message may have been delivered. A receipt that means nothing to the sink is none,
 // and a Notice hands its receipt back as it came. A repeated message (same Key) may be shown twice.
-// Implementations are safe for concurrent use and honour the context. No error names a secret; one
-// may wrap a *RetryAfter.
+// Implementations are safe for concurrent use and honour the context. No error names a secret, the
+// address included; one may wrap a *RetryAfter or a *Refused.
 type Notifier interface {
 	Notify(ctx context.Context, m Message, receipt string) (string, error)
 }
@@ -92,16 +103,28 @@ type RetryAfter struct {
 func (e *RetryAfter) Error() string { return e.Err.Error() }
 func (e *RetryAfter) Unwrap() error { return e.Err }
 
+// Refused is a message that the sink will refuse again until somebody has acted: its webhook is gone,
+// its token is wrong. Any other error may be over the next time.
+type Refused struct{ Err error }
+
+func (e *Refused) Error() string { return e.Err.Error() }
+func (e *Refused) Unwrap() error { return e.Err }
+
 // Config is everything a notifier is built from, secrets resolved.
 type Config struct {
 	// Address is the sink's URL (an incoming webhook, or an API base).
 	Address string
 	// Token authenticates instead of a secret address.
 	Token string
+	// SigningKey signs what is sent, for sinks that can check it.
+	SigningKey string
 	// Channel and Username as the sink knows them.
 	Channel, Username string
 	// Proxy is a URL; empty means the environment's HTTPS_PROXY.
 	Proxy string
+	// Template of the text that takes the place of the message's sentence, as docs/alerts.md has it;
+	// empty means the sentence.
+	Template string
 }
 
 // Factory validates the configuration and builds a notifier without calling it.

@@ -140,6 +140,8 @@ type Telemetry struct {
 	SuccessRate string
 	// Latency is a query for the canary's 99th percentile in milliseconds over {{ interval }}.
 	Latency string
+	// PrimarySuccessRate and PrimaryLatency are the same of the primary.
+	PrimarySuccessRate, PrimaryLatency string
 	// PrimaryRequests and CanaryRequests select monotonic counters, one or more series a side.
 	PrimaryRequests, CanaryRequests string
 	// CanaryActive and PrimaryActive select gauges of the requests in flight. Empty where the proxy has none.

@@ -94,6 +94,25 @@ type CanaryStatus struct {
 	// +optional
 	SuspendedAt *metav1.MicroTime `json:"suspendedAt,omitempty"`
 
+	// Command is the last command that was given, and what came of it.
+	// +optional
+	Command *CommandStatus `json:"command,omitempty"`
+
+	// PausedAt is when a command paused the canary; empty while none did.
+	// +optional
+	PausedAt *metav1.MicroTime `json:"pausedAt,omitempty"`
+
+	// RestartedAt is when a command last had the pods of the revision that serves replaced.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RestartedAt string `json:"restartedAt,omitempty"`
+
+	// Promotions are the revisions that were promoted last, oldest first; the last one serves.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=11
+	Promotions []string `json:"promotions,omitempty"`
+
 	// Repairs counts the foreign writes that were undone since the spec last changed.
 	// +optional
 	Repairs *RepairStatus `json:"repairs,omitempty"`
@@ -146,6 +165,32 @@ type CanaryStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// CommandStatus is a command and what came of it.
+type CommandStatus struct {
+	// ID is its nonce.
+	// +kubebuilder:validation:MaxLength=253
+	ID string `json:"id"`
+	// Text is the command as it was written, without nonce and name.
+	// +kubebuilder:validation:MaxLength=1024
+	Text string `json:"text"`
+	// By is who asked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	By string `json:"by,omitempty"`
+	// SelfReported is true where nobody vouches for By but whoever wrote it.
+	// +optional
+	SelfReported bool `json:"selfReported,omitempty"`
+	// At is when it was seen.
+	At metav1.MicroTime `json:"at"`
+	// Refused is true where nothing was done.
+	// +optional
+	Refused bool `json:"refused,omitempty"`
+	// Message says what it does, or why nothing was done.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
 // RevisionStatus names a revision and what it runs.
 type RevisionStatus struct {
 	// Name of the ControllerRevision that holds the snapshot.
@@ -180,6 +225,18 @@ type RolloutStatus struct {
 	Revision RevisionStatus `json:"revision"`
 	// From is the promoted revision that the rollout began from.
 	From RevisionStatus `json:"from"`
+
+	// Pinned is true where a command chose the revision and not the template.
+	// +optional
+	Pinned bool `json:"pinned,omitempty"`
+	// Skipped says why the revision is not analysed; empty where it is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Skipped string `json:"skipped,omitempty"`
+	// Forced is what a command asked for and the rollout has not done yet: step or full.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Forced string `json:"forced,omitempty"`
 
 	// Step that the rollout is in.
 	Step Step `json:"step"`

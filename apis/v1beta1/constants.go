@@ -18,6 +18,8 @@ const (
 	TransitionAnnotation = "serin.dev/transition"
 	// RevisionAnnotation on the two workloads names the snapshot that their template renders.
 	RevisionAnnotation = "serin.dev/revision"
+	// RestartedAnnotation on the primary's pods is when a command last had them replaced.
+	RestartedAnnotation = "serin.dev/restarted-at"
 	// OriginalReplicasAnnotation on the target keeps the replicas it had when it became a template.
 	OriginalReplicasAnnotation = "serin.dev/original-replicas"
 	// OriginalSelectorAnnotation on the apex Service keeps the selector it had before it was adopted.
@@ -74,6 +76,8 @@ const (
 	StepShiftingBack Step = "ShiftingBack"
 	// StepDraining: the canary still answers what it was sent.
 	StepDraining Step = "Draining"
+	// StepBaking (Finalising): the promoted revision is watched, and the one before is kept warm.
+	StepBaking Step = "Baking"
 	// StepScalingDown: the canary goes to zero.
 	StepScalingDown Step = "ScalingDown"
 )

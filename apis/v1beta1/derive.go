@@ -54,6 +54,14 @@ func (a *CanaryAnalysis) IntervalDuration() time.Duration {
 	return max(duration(a.Interval, defaultInterval), minInterval)
 }
 
+// BakeDuration is how long a promoted revision is watched; 0 for not at all.
+func (a *CanaryAnalysis) BakeDuration() time.Duration {
+	if a == nil {
+		return 0
+	}
+	return duration(a.BakeTime, 0)
+}
+
 // MaxFailedChecks is how many failed checks end a rollout.
 func (a *CanaryAnalysis) MaxFailedChecks() int32 {
 	if a == nil {
@@ -98,6 +106,12 @@ func (w CanaryWebhook) HookType() string {
 	}
 	return w.Type
 }
+
+// RemindAfterDuration is after how long a gate is told of again; 0 for never.
+func (w CanaryWebhook) RemindAfterDuration() time.Duration { return duration(w.RemindAfter, 0) }
+
+// DeadlineDuration is how long a gate may keep a rollout waiting; 0 for ever.
+func (w CanaryWebhook) DeadlineDuration() time.Duration { return duration(w.Deadline, 0) }
 
 // TimeoutDuration bounds one call.
 func (w CanaryWebhook) TimeoutDuration() time.Duration {

@@ -1,6 +1,9 @@
 package v1beta1_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const metricTemplate = `
 apiVersion: serin.dev/v1beta1
@@ -43,6 +46,9 @@ var alertProviderAdmission = map[string]admission{
 	"neither":                    {`spec: {address: null}`, destinationRefusal},
 	"a webhook without a scheme": {`spec: {address: hooks.slack.com}`, "address must be a URL that begins with https:// or http://"},
 	"a place that nobody knows":  {`spec: {type: carrier-pigeon}`, "Unsupported value"},
+	"events that are signed":     {`spec: {type: cdevents, address: null, secretRef: {name: events}}`, ""},
+	"a text of one's own":        {`spec: {type: webhook, template: "{{.Canary}}: {{.What}}"}`, ""},
+	"a text without an end":      {`spec: {template: "` + strings.Repeat("x", 4097) + `"}`, "may not be more than 4096"},
 	"a secret without a name": {`spec: {address: null, secretRef: {}}`,
 		"name is missing: name the Secret in this namespace that holds the address or the token"},
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type ListedStep struct {
 	// Metrics and Webhooks that judge it: the analysis' own, then the step's.
 	Metrics  []CanaryMetric
 	Webhooks []CanaryWebhook
+	// Gate is the type of the webhooks that are asked before it is left; empty for none.
+	Gate string
 	// Pause holds at its end until a command.
 	Pause bool
 }
@@ -67,7 +70,10 @@ func (a *CanaryAnalysis) Listed(weighted bool) []ListedStep {
 	case a.Strategy() == StrategyABTesting:
 		return a.complete([]ListedStep{{Match: a.Match, Checks: a.Iterations, Capacity: FullWeight}})
 	case a.Strategy() == StrategyBlueGreen:
-		return a.complete([]ListedStep{{Checks: a.Iterations, Mirror: a.mirrorShare(), Capacity: FullWeight}, {Weight: FullWeight}})
+		// Whoever confirms the promotion confirms the switch: afterwards it is in force.
+		steps := a.complete([]ListedStep{{Checks: a.Iterations, Mirror: a.mirrorShare(), Capacity: FullWeight}, {Weight: FullWeight}})
+		steps[0].Gate, steps[1].Gate = HookConfirmPromotion, ""
+		return steps
 	case len(a.Steps) > 0:
 		return a.complete(a.ownSteps())
 	}
@@ -108,8 +114,18 @@ func (a *CanaryAnalysis) complete(steps []ListedStep) []ListedStep {
 		if a.SessionAffinity != nil {
 			s.Capacity = FullWeight // who has met the canary stays: its share grows by itself
 		}
-		s.Metrics = append(append([]CanaryMetric{}, a.Metrics...), s.Metrics...)
-		s.Webhooks = append(append([]CanaryWebhook{}, a.Webhooks...), s.Webhooks...)
+		s.Gate = HookConfirmTrafficIncrease
+		own := slices.Clone(s.Webhooks)
+		if i == len(steps)-1 {
+			s.Gate = HookConfirmPromotion
+			for j := range own {
+				if own[j].Type == HookConfirmTrafficIncrease {
+					own[j].Type = HookConfirmPromotion // what follows the last step is the promotion
+				}
+			}
+		}
+		s.Metrics = slices.Concat(a.Metrics, s.Metrics)
+		s.Webhooks = slices.Concat(a.Webhooks, own)
 	}
 	return steps
 }

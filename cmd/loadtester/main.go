@@ -1,5 +1,8 @@
-// Program loadtester runs the shell commands of canary webhooks. Its flags are
-// those that existing manifests start such a load tester with, and -auth-* .
+// Program loadtester answers the webhooks of canaries: it runs their shell commands and keeps their
+// gates. Its flags are those that existing manifests start such a load tester with, and -auth-* and
+// -gates-* .
+//
+// Under another name it is another program: see tools.
 package main
 
 import (
@@ -27,13 +30,24 @@ var version = "dev"
 const answerTime = 5 * time.Second
 
 func main() {
+	os.Exit(start(os.Args))
+}
+
+// start returns the exit code.
+func start(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stderr)
+	// The first signal asks for an orderly end, the second one kills.
+	context.AfterFunc(ctx, stop)
+	if tool, args, ok := findTool(args); ok {
+		return tool(ctx, args, os.Stdout, os.Stderr)
+	}
+	err := run(ctx, args[1:], os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "loadtester:", err)
-		os.Exit(1) //nolint:gocritic // exitAfterDefer: nothing is left to undo
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, args []string, stderr io.Writer) error {
@@ -43,6 +57,12 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: opts.level}))
 	opts.config.Log = log
+	if opts.config.Gates, err = opts.openGates(); err != nil {
+		return err
+	}
+	if len(opts.ignored) > 0 {
+		log.Info("these flags have no effect here", "flags", opts.ignored)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", ":"+opts.port)
 	if err != nil {
 		return fmt.Errorf("listen on port %s: %w", opts.port, err)

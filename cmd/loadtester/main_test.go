@@ -13,7 +13,7 @@ import (
 )
 
 func TestFlagsOfExistingManifests(t *testing.T) {
-	opts, err := parse([]string{"-port=8080", "-log-level=info", "-timeout=1h", "-namespace-regexp="}, io.Discard)
+	opts, err := parse([]string{"-port=8080", "-log-level=info", "-timeout=1h", "-namespace-regexp=", "-zap-encoding=json", "-zap-replace-globals"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,8 @@ func TestParse(t *testing.T) {
 		"keys elsewhere":             {[]string{"-auth-audience=a", "-auth-issuer=https://a", "-auth-jwks-url=https://a/keys"}, ""},
 		"keys without issuer":        {[]string{"-auth-audience=a", "-auth-jwks-url=https://a/keys"}, "issuer of tokens is needed"},
 		"a subject without audience": {[]string{"-auth-subject=system:serviceaccount:a:b"}, "need -auth-audience"},
+		"gates in a ConfigMap":       {[]string{"-gates-configmap=a"}, ""},
+		"gates in two places":        {[]string{"-gates-configmap=a", "-gates-file=b"}, "gates are kept in one place"},
 		"a bad level":                {[]string{"-log-level=loud"}, "loud"},
 		"a bad expression":           {[]string{"-namespace-regexp=("}, "missing closing )"},
 		"no time":                    {[]string{"-timeout=0s"}, "a command needs time to run"},
@@ -45,6 +47,14 @@ func TestParse(t *testing.T) {
 				t.Errorf("error = %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestRunSaysThatGatesInAConfigMapNeedAPod(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	err := run(t.Context(), []string{"-port=0", "-gates-configmap=a"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "gates in a ConfigMap need a pod") {
+		t.Errorf("error = %v", err)
 	}
 }
 

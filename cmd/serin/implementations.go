@@ -6,7 +6,12 @@ import (
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/metrics/prometheus"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/discord"
+	"github.com/serin-dev/serin/notifier/gchat"
+	"github.com/serin-dev/serin/notifier/msteams"
+	"github.com/serin-dev/serin/notifier/rocket"
 	"github.com/serin-dev/serin/notifier/slack"
+	"github.com/serin-dev/serin/notifier/webhook"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gatewayapi"
 	"github.com/serin-dev/serin/router/gloo"
@@ -27,6 +32,18 @@ func routers() *router.Registry {
 func metricProviders() *metrics.Registry {
 	r := &metrics.Registry{}
 	must(r.Add("prometheus", prometheus.New))
+	return r
+}
+
+func alertTypes() *notifier.Registry {
+	r := &notifier.Registry{}
+	must(r.Add(slack.Type, slack.New))
+	must(r.Add(msteams.Type, msteams.New))
+	must(r.Add(discord.Type, discord.New))
+	must(r.Add(rocket.Type, rocket.New))
+	must(r.Add(gchat.Type, gchat.New))
+	must(r.Add(webhook.Type, webhook.New))
+	must(r.Add(webhook.TypeCD, webhook.NewCD))
 	return r
 }
 

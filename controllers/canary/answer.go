@@ -52,10 +52,14 @@ func (r *Reconciler) measure(ctx context.Context, in inquiry) analysis.Measureme
 // requestsIn counts the requests that a built-in value stands on; 0 where the provider cannot.
 func requestsIn(ctx context.Context, p metrics.Provider, in inquiry) int64 {
 	s, ok := p.(metrics.Sampler)
-	if !ok || in.telemetry.CanaryRequests == "" {
+	counter := in.telemetry.CanaryRequests
+	if in.Primary {
+		counter = in.telemetry.PrimaryRequests
+	}
+	if !ok || counter == "" {
 		return 0
 	}
-	series, err := s.Samples(ctx, in.telemetry.CanaryRequests, in.Window)
+	series, err := s.Samples(ctx, counter, in.Window)
 	if err != nil {
 		return 0
 	}

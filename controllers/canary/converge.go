@@ -73,7 +73,8 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 	if live == nil && wish.Revision == "" {
 		wish = &rollout.Clone{Revision: v.canary.Status.LastPromotedSpec, Replicas: wish.Replicas}
 	}
-	sameTemplate := live != nil && (wish.Revision == "" || live.Annotations[v1beta1.RevisionAnnotation] == wish.Revision)
+	sameTemplate := live != nil && (wish.Revision == "" || live.Annotations[v1beta1.RevisionAnnotation] == wish.Revision &&
+		(wish.RestartedAt == "" || live.Spec.Template.Annotations[v1beta1.RestartedAnnotation] == wish.RestartedAt))
 	sameSize := live != nil && (wish.Replicas == nil || workload.Replicas(live) == *wish.Replicas)
 	// The label wakes us for the clone: one that an earlier Canary of the target left gets ours.
 	ours := live != nil && live.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name)
@@ -84,7 +85,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 		return fmt.Errorf("Deployment %s/%s: %w", live.Namespace, live.Name, router.ErrOvertaken)
 	}
 	clone := workload.Clone{Canary: v.canary, Target: v.target, Label: v.label, Role: role,
-		Revision: wish.Revision, Stamp: v.canary.Status.Transition}
+		Revision: wish.Revision, Stamp: v.canary.Status.Transition, RestartedAt: wish.RestartedAt}
 	if !sameTemplate {
 		t, err := r.revisions.Template(ctx, v.canary.Namespace, wish.Revision)
 		if err != nil {

@@ -45,7 +45,7 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	for _, see := range []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 	} {
 		if err := see(ctx, v); err != nil {
 			return nil, err

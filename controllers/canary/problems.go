@@ -25,24 +25,64 @@ func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
 	return r.seeMetrics(ctx, v)
 }
 
+// seeStrategy holds what the analysis asks of the route against what the router can. Matches that
+// nothing evaluates would send everybody where only some were meant to go; what Flagger leaves out in
+// silence too is a warning.
 func (r *Reconciler) seeStrategy(v *view) {
 	a := v.canary.Spec.Analysis
-	if a == nil {
+	if a == nil || v.router == nil {
 		return
 	}
-	for _, field := range set(map[string]bool{
-		"iterations (A/B and blue/green)": a.Iterations > 0,
-		"steps":                           len(a.Steps) > 0,
-		"match":                           len(a.Match) > 0,
-		"mirror":                          a.Mirror,
-		"sessionAffinity":                 a.SessionAffinity != nil,
-		"stepWeightPromotion":             a.StepWeightPromotion > 0,
+	f, provider := v.router.Features(), r.provider(v.canary)
+	w := wishesOf(a)
+	if !f.Weights {
+		if asked := set(map[string]bool{"match": len(w.match) > 0, "weights": w.weights && a.Iterations == 0, "mirror": w.mirror, "sessionAffinity": a.SessionAffinity != nil}); len(asked) > 0 {
+			v.warning("FieldsIgnored", "provider %s moves no traffic by %s: a revision is tested without traffic and then promoted", provider, strings.Join(asked, ", "))
+		}
+		return
+	}
+	for _, missing := range set(map[string]bool{
+		"match requests by header or cookie":    w.headers && !f.Headers,
+		"match requests by query parameter":     w.params && !f.QueryParams,
+		"match requests by method":              w.methods && !f.Methods,
+		"match requests by where they are from": w.sources,
+		"take tenths of a percent":              w.tenths && !f.Tenths,
 	}) {
-		v.problem("NotSupportedYet", "spec.analysis.%s is not honoured by this release: use stepWeight or stepWeights, or remove the field", field)
+		v.problem("NotSupportedByRouter", "spec.analysis asks provider %s to %s, which it cannot: take that out, or set another spec.provider", provider, missing)
+	}
+	for _, ignored := range set(map[string]bool{
+		"mirror": w.mirror && !f.Mirror, "mirrorWeight": w.mirrorShare && f.Mirror && !f.MirrorShare, "sessionAffinity": a.SessionAffinity != nil && !f.Affinity,
+	}) {
+		v.warning("FieldsIgnored", "spec.analysis.%s has no effect with provider %s", ignored, provider)
 	}
 	if len(v.Problems) == 0 && !v.canary.Spec.SkipAnalysis && len(a.Listed(true)) == 0 {
 		v.problem("NoSteps", "spec.analysis has no step: set stepWeight, stepWeights, steps or iterations")
 	}
+}
+
+// wishes are what an analysis asks of a route.
+type wishes struct {
+	match                                []v1beta1.CanaryMatch
+	headers, params, methods, sources    bool
+	weights, tenths, mirror, mirrorShare bool
+}
+
+func wishesOf(a *v1beta1.CanaryAnalysis) wishes {
+	var w wishes
+	for _, s := range a.Listed(true) {
+		w.match = append(w.match, s.Match...)
+		w.weights = w.weights || s.Weight > 0
+		w.tenths = w.tenths || s.Weight%10 != 0
+		w.mirror = w.mirror || s.Mirror > 0
+		w.mirrorShare = w.mirrorShare || s.Mirror > 0 && s.Mirror < v1beta1.FullWeight
+	}
+	for _, m := range w.match {
+		w.headers = w.headers || len(m.Headers)+len(m.Cookies) > 0
+		w.params = w.params || len(m.QueryParams) > 0
+		w.methods = w.methods || m.Method != nil
+		w.sources = w.sources || len(m.SourceLabels) > 0
+	}
+	return w
 }
 
 // set lists the fields that are set, in a stable order: a message that changes its order is news.
@@ -56,8 +96,7 @@ func set(fields map[string]bool) []string {
 	return out
 }
 
-// seeHooks: a gate that is not asked would let through what somebody wanted to stop; a report that
-// is not sent is only missed.
+// seeHooks: a report that is not sent is only missed.
 func (r *Reconciler) seeHooks(v *view) {
 	a := v.canary.Spec.Analysis
 	if a == nil {
@@ -65,11 +104,9 @@ func (r *Reconciler) seeHooks(v *view) {
 	}
 	for _, h := range a.Webhooks {
 		switch t := h.HookType(); t {
-		case v1beta1.HookRollout, v1beta1.HookPreRollout:
 		case v1beta1.HookEvent, v1beta1.HookPostRollout:
 			v.warning("HookIgnored", "webhook %s of type %s is not called by this release", h.Name, t)
-		default:
-			v.problem("NotSupportedYet", "webhook %s is a gate of type %s, which this release does not ask: remove it", h.Name, t)
+		default: // asked by the plan
 		}
 	}
 	if len(a.Alerts) > 0 {

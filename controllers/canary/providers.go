@@ -31,8 +31,12 @@ type providers struct {
 // of finds what answers a metric and renders its query over the question's window.
 func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1.CanaryMetric) (metrics.Provider, string, error) {
 	c := in.canary
+	target := c.CanaryName()
+	if in.Primary {
+		target = c.PrimaryName()
+	}
 	vars := metrics.Vars{
-		Name: c.Name, Namespace: c.Namespace, Target: c.CanaryName(), Service: c.ApexName(),
+		Name: c.Name, Namespace: c.Namespace, Target: target, Service: c.ApexName(),
 		Interval: in.Window, Variables: m.TemplateVariables,
 	}
 	if c.Spec.IngressRef != nil {
@@ -65,10 +69,14 @@ func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1
 }
 
 func builtinQuery(name string, in inquiry) string {
-	switch name {
-	case v1beta1.MetricSuccessRate:
+	switch {
+	case name == v1beta1.MetricSuccessRate && in.Primary:
+		return in.telemetry.PrimarySuccessRate
+	case name == v1beta1.MetricSuccessRate:
 		return in.telemetry.SuccessRate
-	case v1beta1.MetricDuration:
+	case name == v1beta1.MetricDuration && in.Primary:
+		return in.telemetry.PrimaryLatency
+	case name == v1beta1.MetricDuration:
 		return in.telemetry.Latency
 	}
 	return ""

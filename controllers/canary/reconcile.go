@@ -50,16 +50,9 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		return 0, nil // nothing that serves is ours to take down with the object
 	}
 	c = c.DeepCopy()
-	v, err := r.observe(ctx, c)
+	v, d, err := r.decide(ctx, c)
 	if err != nil {
 		return 0, err
-	}
-	d := rollout.Plan(v.Observed)
-	r.acknowledge(c, &d)
-	if d.Next != nil {
-		if err := r.commit(ctx, v, d.Next); err != nil {
-			return 0, err
-		}
 	}
 	r.Telemetry.Observe(c)
 	r.teller.tell(c)
@@ -71,6 +64,21 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		r.asker.ask(v, d.Questions)
 	}
 	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v)), nil
+}
+
+// decide observes, plans and commits.
+func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, rollout.Decision, error) {
+	defer r.startingAlone(c)()
+	v, err := r.observe(ctx, c)
+	if err != nil {
+		return nil, rollout.Decision{}, err
+	}
+	d := rollout.Plan(v.Observed)
+	r.acknowledge(c, &d)
+	if d.Next != nil {
+		err = r.commit(ctx, v, d.Next)
+	}
+	return v, d, err
 }
 
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
@@ -115,7 +123,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 // resting is true while nothing comes next by itself, so that no later commit will note the delivery.
 func resting(c *v1beta1.Canary) bool {
 	switch c.Status.Phase {
-	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed:
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseWaiting:
 		return true
 	default:
 		return c.Spec.Suspend || meta.IsStatusConditionTrue(c.Status.Conditions, v1beta1.ConditionStalled)

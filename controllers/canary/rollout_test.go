@@ -66,6 +66,33 @@ var rollouts = map[string]struct {
 		runs: 1, phase: v1beta1.PhaseInitialized, outcome: v1beta1.OutcomeReverted, reason: "Reverted",
 		promoted: "podinfo:6.0.0", shifts: split(0, 50, 0),
 	},
+	"an A/B test sends only what matches, and all else stays": {
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.StepWeights, c.Spec.Analysis.Iterations = nil, 2
+			c.Spec.Analysis.Match = []v1beta1.CanaryMatch{{Headers: map[string]v1beta1.StringMatch{"x-canary": {Exact: "insider"}}}}
+		},
+		play: func(w *world) {
+			w.setImage("podinfo:6.0.1")
+			w.eventually("the route has the match", func() bool { return w.get().Status.Rollout != nil && w.get().Status.Rollout.Rules != nil })
+		},
+		runs: 1, phase: v1beta1.PhaseSucceeded, outcome: v1beta1.OutcomePromoted, reason: "Promoted",
+		promoted: "podinfo:6.0.1", shifts: split(0),
+	},
+	"blue/green switches all at once after its checks": {
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.StepWeights, c.Spec.Analysis.Iterations = nil, 2 },
+		play: func(w *world) { w.setImage("podinfo:6.0.1") },
+		runs: 1, phase: v1beta1.PhaseSucceeded, outcome: v1beta1.OutcomePromoted, reason: "Promoted",
+		promoted: "podinfo:6.0.1", shifts: split(0, 100, 0),
+	},
+	"steps have tenths of a percent": {
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.StepWeights = nil
+			c.Spec.Analysis.Steps = []v1beta1.CanaryStep{{Weight: ptr.To(v1beta1.Weight(5))}, {Weight: ptr.To(v1beta1.Weight(125))}}
+		},
+		play: func(w *world) { w.setImage("podinfo:6.0.1") },
+		runs: 1, phase: v1beta1.PhaseSucceeded, outcome: v1beta1.OutcomePromoted, reason: "Promoted",
+		promoted: "podinfo:6.0.1", shifts: []router.Weights{router.Split(0), router.Split(5), router.Split(125), router.Split(0)},
+	},
 	"a skipped analysis gives no traffic before the promotion": {
 		edit: func(c *v1beta1.Canary) { c.Spec.SkipAnalysis = true },
 		play: func(w *world) { w.setImage("podinfo:6.0.1") },

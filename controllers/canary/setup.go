@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -45,6 +46,8 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// CommandsStamped is true where an admission policy vouches for who gave a command.
+	CommandsStamped bool
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
@@ -72,6 +75,7 @@ type Reconciler struct {
 	providers providers
 	asker     *asker
 	teller    *teller
+	starting  sync.Mutex
 	wake      chan event.GenericEvent
 }
 
@@ -81,6 +85,8 @@ const (
 	indexLabel      = "serin.label"
 	indexService    = "spec.service"
 	indexAutoscaler = "spec.autoscalerRef"
+	indexDependsOn  = "spec.dependsOn"
+	indexGroup      = "spec.concurrency.group"
 )
 
 // Setup builds the reconciler and registers it with the manager.
@@ -145,9 +151,11 @@ func ClientOptions() client.Options {
 
 func (r *Reconciler) index(mgr ctrl.Manager) error {
 	for name, value := range map[string]func(*v1beta1.Canary) []string{
-		indexTarget:  func(c *v1beta1.Canary) []string { return []string{targetOf(c)} },
-		indexLabel:   func(c *v1beta1.Canary) []string { return []string{v1beta1.LabelValue(c.Name)} },
-		indexService: func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
+		indexTarget:    func(c *v1beta1.Canary) []string { return []string{targetOf(c)} },
+		indexLabel:     func(c *v1beta1.Canary) []string { return []string{v1beta1.LabelValue(c.Name)} },
+		indexDependsOn: dependenciesOf,
+		indexGroup:     groupsOf,
+		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
 			if c.Spec.AutoscalerRef == nil {
 				return nil
@@ -172,6 +180,7 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		For(&v1beta1.Canary{}).
 		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // one that goes leaves its target to another
+		Watches(&v1beta1.Canary{}, handler.EnqueueRequestsFromMapFunc(r.waitingFor), builder.WithPredicates(cameToRest)).
 		Watches(&appsv1.Deployment{}, byLabel).
 		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).

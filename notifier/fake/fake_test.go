@@ -19,11 +19,18 @@ func TestConformance(t *testing.T) {
 		n := &fake.Notifier{}
 		return notifiertest.Sink{
 			Notifier: n,
-			Shown:    func() string { return strings.Join(n.Sentences(), "\n") },
+			Shown: func() string {
+				var all strings.Builder
+				for _, d := range n.Deliveries() {
+					all.WriteString(d.From + " → " + d.To + ": " + d.Sentence() + "\n")
+				}
+				return all.String()
+			},
 			FailOnce: func() { n.Fail(errors.New("the sink is away")) },
 			LimitOnce: func(after time.Duration) {
 				n.Fail(&notifier.RetryAfter{After: after, Err: errors.New("too many messages")})
 			},
+			RefuseOnce: func() { n.Fail(&notifier.Refused{Err: errors.New("the sink is gone")}) },
 		}
 	})
 }

@@ -22,6 +22,12 @@ type Sink struct {
 	FailOnce func()
 	// LimitOnce makes the place refuse the next delivery and ask for that long a pause.
 	LimitOnce func(time.Duration)
+	// RefuseOnce makes the place refuse the next delivery as one that it would refuse again.
+	RefuseOnce func()
+	// With builds a notifier with a template for the same place; nil where there are no templates.
+	With func(template string) (notifier.Notifier, error)
+	// Silent tells the messages that the sink has no word for; nil is none.
+	Silent func(notifier.Message) bool
 	// Secrets that the notifier was given; no error may contain them.
 	Secrets []string
 }
@@ -33,13 +39,17 @@ func Run(t *testing.T, open func(t *testing.T) Sink) {
 		"the start names the canary and both revisions":             startIsShown,
 		"a decision to act on is shown with why and next":           heldIsShown,
 		"the end is shown with why and next":                        endIsShown,
+		"every outcome is shown with its reason":                    outcomesAreShown,
 		"a rollout leads from receipt to receipt":                   rolloutIsFollowed,
 		"a message that belongs to no rollout keeps the receipt":    noticeKeepsReceipt,
 		"a receipt of another sink is none":                         foreignReceipt,
 		"a repeated message is no error":                            repetition,
 		"a failed delivery is an error and can be repeated":         failure,
 		"a rate limit says how long the sink wants to be left":      rateLimit,
+		"a refusal says that repeating is of no use":                refusal,
 		"a cancelled context delivers nothing":                      cancelled,
+		"a template makes the text":                                 template,
+		"a bad template is refused and says where":                  badTemplate,
 		"a message with next to nothing in it is delivered":         emptyMessage,
 		"texts of absurd length, line breaks and mentions are tame": absurdTexts,
 		"many rollouts at once are all delivered":                   concurrency,
@@ -61,8 +71,12 @@ func (s Sink) told(t *testing.T, messages ...notifier.Message) string {
 	return receipt
 }
 
-func (s Sink) shows(t *testing.T, words ...string) {
+// shows looks for the words of a message.
+func (s Sink) shows(t *testing.T, m notifier.Message, words ...string) {
 	t.Helper()
+	if s.Silent != nil && s.Silent(m) {
+		return
+	}
 	shown := s.Shown()
 	for _, w := range words {
 		if !strings.Contains(shown, w) {
@@ -75,7 +89,7 @@ func (s Sink) shows(t *testing.T, words ...string) {
 func (s Sink) clean(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
-		t.Fatal("the delivery succeeded")
+		t.Fatal("it succeeded")
 	}
 	for _, secret := range s.Secrets {
 		if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), secret) {
@@ -87,19 +101,42 @@ func (s Sink) clean(t *testing.T, err error) {
 	}
 }
 
+// final tells whether an error says that repeating is of no use.
+func final(err error) bool {
+	_, ok := errors.AsType[*notifier.Refused](err)
+	return ok
+}
+
+// end is the message that every sink has a word for.
+func end() notifier.Message { return Rollback()[4] }
+
 func startIsShown(t *testing.T, s Sink) {
-	s.told(t, Rollback()[0])
-	s.shows(t, "apps/podinfo", "6.0.2")
+	m := Rollback()[0]
+	s.told(t, m)
+	s.shows(t, m, "apps/podinfo", "6.0.1", "6.0.2")
 }
 
 func heldIsShown(t *testing.T, s Sink) {
 	s.told(t, Rollback()[:4]...)
-	s.shows(t, "check 1 of 5 failed", "38 of 1,004 requests failed", "The 5th rolls back")
+	s.shows(t, Rollback()[3], "check 1 of 5 failed", "38 of 1,004 requests failed", "The 5th rolls back", "success rate", "96.2 %")
 }
 
 func endIsShown(t *testing.T, s Sink) {
 	s.told(t, Rollback()...)
-	s.shows(t, "apps/podinfo 6.0.2 rolled back after 1m25s: success rate 96.2 %", "All traffic on 6.0.1")
+	s.shows(t, end(), "apps/podinfo 6.0.2 rolled back after 1m25s: success rate 96.2 %", "All traffic on 6.0.1")
+}
+
+func outcomesAreShown(t *testing.T, s Sink) {
+	for i, outcome := range []string{"Promoted", "Failed", "Superseded", "Reverted"} {
+		for _, severity := range []notifier.Severity{notifier.Info, notifier.Warning, notifier.Error} {
+			m := end()
+			m.Outcome, m.Severity, m.Rollout = outcome, severity, int64(i)
+			m.Why = fmt.Sprintf("%s with %s because of this", outcome, severity)
+			m.Key += m.Why
+			s.told(t, m)
+			s.shows(t, m, m.Why)
+		}
+	}
 }
 
 func rolloutIsFollowed(t *testing.T, s Sink) {
@@ -119,50 +156,65 @@ func noticeKeepsReceipt(t *testing.T, s Sink) {
 			t.Errorf("receipt %q, error %v; want %q back", got, err, receipt)
 		}
 	}
-	s.shows(t, "podinfo:6.0.1 serves from podinfo-primary")
+	s.shows(t, Adoption(), "podinfo:6.0.1 serves from podinfo-primary")
 }
 
 func foreignReceipt(t *testing.T, s Sink) {
-	if _, err := s.Notifier.Notify(t.Context(), Rollback()[3], "what is this?"); err != nil {
+	if _, err := s.Notifier.Notify(t.Context(), end(), "what is this?"); err != nil {
 		t.Fatal(err)
 	}
-	s.shows(t, "check 1 of 5 failed")
+	s.shows(t, end(), "rolled back")
 }
 
 func repetition(t *testing.T, s Sink) {
-	receipt := s.told(t, Rollback()[:4]...)
-	if _, err := s.Notifier.Notify(t.Context(), Rollback()[3], receipt); err != nil {
+	receipt := s.told(t, Rollback()...)
+	if _, err := s.Notifier.Notify(t.Context(), end(), receipt); err != nil {
 		t.Fatal(err)
 	}
-	s.shows(t, "check 1 of 5 failed")
+	s.shows(t, end(), "rolled back")
 }
 
 func failure(t *testing.T, s Sink) {
 	s.FailOnce()
-	receipt, err := s.Notifier.Notify(t.Context(), Rollback()[0], "")
+	receipt, err := s.Notifier.Notify(t.Context(), end(), "")
 	s.clean(t, err)
-	if _, err := s.Notifier.Notify(t.Context(), Rollback()[0], receipt); err != nil {
+	if final(err) {
+		t.Errorf("error %v says that repeating is of no use", err)
+	}
+	if _, err := s.Notifier.Notify(t.Context(), end(), receipt); err != nil {
 		t.Fatal(err)
 	}
-	s.shows(t, "apps/podinfo")
+	s.shows(t, end(), "apps/podinfo")
 }
 
 func rateLimit(t *testing.T, s Sink) {
 	s.LimitOnce(42 * time.Second)
-	_, err := s.Notifier.Notify(t.Context(), Rollback()[0], "")
+	_, err := s.Notifier.Notify(t.Context(), end(), "")
 	s.clean(t, err)
 	var limited *notifier.RetryAfter
-	if !errors.As(err, &limited) || limited.After != 42*time.Second {
+	if !errors.As(err, &limited) || limited.After != 42*time.Second || final(err) {
 		t.Errorf("error %v; want one that wraps a RetryAfter of 42s", err)
+	}
+}
+
+func refusal(t *testing.T, s Sink) {
+	s.RefuseOnce()
+	_, err := s.Notifier.Notify(t.Context(), end(), "")
+	s.clean(t, err)
+	if !final(err) {
+		t.Errorf("error %v; want one that wraps a Refused", err)
+	}
+	if shown := s.Shown(); shown != "" {
+		t.Errorf("delivered all the same:\n%s", shown)
 	}
 }
 
 func cancelled(t *testing.T, s Sink) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Notifier.Notify(ctx, Rollback()[0], "")
+	_, err := s.Notifier.Notify(ctx, end(), "")
 	s.clean(t, err)
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, context.Canceled) || final(err) {
 		t.Errorf("error %v; want one that wraps context.Canceled", err)
 	}
 	if shown := s.Shown(); shown != "" {
@@ -170,9 +222,36 @@ func cancelled(t *testing.T, s Sink) {
 	}
 }
 
+func template(t *testing.T, s Sink) {
+	if s.With == nil {
+		t.Skip("there are no templates")
+	}
+	n, err := s.With("{{.Namespace}}/{{.Canary}} of {{.Cluster}}: {{.What}}{{with .Why}}, because of {{.}}{{end}}!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := end()
+	m.Why = "a word"
+	if _, err := n.Notify(t.Context(), m, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.shows(t, m, "apps/podinfo of production: rolled back, because of a word!")
+}
+
+func badTemplate(t *testing.T, s Sink) {
+	if s.With == nil {
+		t.Skip("there are no templates")
+	}
+	_, err := s.With("fine\n{{.Secret}}")
+	s.clean(t, err)
+	if !strings.Contains(err.Error(), "spec.template") || !strings.Contains(err.Error(), ":2:") {
+		t.Errorf("error %q; want the name of the field, and the line", err)
+	}
+}
+
 func emptyMessage(t *testing.T, s Sink) {
 	for i, kind := range []notifier.Kind{notifier.Started, notifier.Held, notifier.Ended, notifier.Notice} {
-		m := notifier.Message{Kind: kind, Canary: Adoption().Canary, Rollout: int64(i)}
+		m := notifier.Message{Kind: kind, Canary: Adoption().Canary, Rollout: int64(i), Outcome: "Failed"}
 		if _, err := s.Notifier.Notify(t.Context(), m, ""); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -180,14 +259,14 @@ func emptyMessage(t *testing.T, s Sink) {
 }
 
 func absurdTexts(t *testing.T, s Sink) {
-	m := Rollback()[4]
+	m := end()
 	m.Why = strings.Repeat("<!channel> & \"größer\" 🐤\n", 2_000)
 	m.Checks = nil
 	for range 100 {
 		m.Checks = append(m.Checks, notifier.Check{Name: m.Why, Verdict: "Failed", Value: "```", Threshold: m.Why})
 	}
 	s.told(t, m)
-	s.shows(t, "rolled back", "größer")
+	s.shows(t, m, "rolled back", "größer")
 }
 
 func concurrency(t *testing.T, s Sink) {
@@ -206,6 +285,6 @@ func concurrency(t *testing.T, s Sink) {
 	}
 	all.Wait()
 	for i := range 20 {
-		s.shows(t, fmt.Sprintf("apps/podinfo-%d 6.0.2 rolled back", i))
+		s.shows(t, end(), fmt.Sprintf("apps/podinfo-%d 6.0.2 rolled back", i))
 	}
 }

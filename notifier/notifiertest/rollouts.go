@@ -20,7 +20,7 @@ func Rollback() []notifier.Message {
 		shifted(51*time.Second, 15, 3, 10, passing()...),
 		held(71*time.Second, 15, 3),
 		notifier.Message{
-			Kind: notifier.Ended, Severity: notifier.Error, Phase: "Failed",
+			Kind: notifier.Ended, Severity: notifier.Error, Phase: "Failed", Outcome: "Failed",
 			What: "rolled back", Why: "success rate 96.2 % < 99 % in 5 checks",
 			Next:   "All traffic on 6.0.1. Push a fix, or: kubectl serin -n apps retry podinfo",
 			At:     Start.Add(85 * time.Second),
@@ -43,7 +43,7 @@ func Promotion() []notifier.Message {
 			Checks: passing(),
 		},
 		notifier.Message{
-			Kind: notifier.Ended, Severity: notifier.Info, Phase: "Succeeded",
+			Kind: notifier.Ended, Severity: notifier.Info, Phase: "Succeeded", Outcome: "Promoted",
 			What: "promoted", Why: "6 of 6 checks passed", Next: "All traffic on 6.0.2",
 			At:     Start.Add(141 * time.Second),
 			Checks: passing(),
@@ -70,6 +70,7 @@ func run(messages ...notifier.Message) []notifier.Message {
 		m.Canary = types.NamespacedName{Namespace: "apps", Name: "podinfo"}
 		m.Cluster, m.Rollout = "production", 3
 		m.From, m.To = "6.0.1", "6.0.2"
+		m.FromImage, m.ToImage = "registry.example/shop/podinfo:6.0.1", "registry.example/shop/podinfo:6.0.2"
 		m.StartedAt = Start
 	}
 	return messages

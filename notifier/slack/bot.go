@@ -9,12 +9,14 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/card"
+	"github.com/serin-dev/serin/notifier/internal/post"
 )
 
 // bot speaks with a token: one message per rollout, edited in place, and its thread.
 type bot struct {
 	api               *slack.Client
-	out               *caller
+	look              look
 	channel, username string
 	// unnamed is set once Slack has refused the username: the app lacks the scope for it.
 	unnamed atomic.Bool
@@ -31,7 +33,7 @@ func parseReceipt(receipt string) (place, bool) {
 	return place{channel, ts}, ok && channel != "" && ts != ""
 }
 
-func newBot(cfg notifier.Config, out *caller) (*bot, error) {
+func newBot(cfg notifier.Config, look look, out *post.Client) (*bot, error) {
 	if cfg.Channel == "" {
 		return nil, errors.New("slack needs a channel beside a token: set spec.channel of the AlertProvider to its name or ID")
 	}
@@ -41,7 +43,7 @@ func newBot(cfg notifier.Config, out *caller) (*bot, error) {
 	}
 	return &bot{
 		api:      slack.New(cfg.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(out)),
-		out:      out,
+		look:     look,
 		channel:  cfg.Channel,
 		username: cfg.Username,
 	}, nil
@@ -49,24 +51,24 @@ func newBot(cfg notifier.Config, out *caller) (*bot, error) {
 
 // Notify returns "<channel ID>/<timestamp>" of the rollout's message.
 func (b *bot) Notify(ctx context.Context, m notifier.Message, receipt string) (string, error) {
-	m = bounded(m)
+	m = card.Bounded(m)
 	if m.Kind == notifier.Notice {
-		err := b.once(ctx, "notice", m, b.channel, slack.MsgOptionText(headline(m), false))
+		err := b.once(ctx, "notice", m, b.channel, slack.MsgOptionText(b.look.headline(m), false))
 		return receipt, explain(err, b.channel)
 	}
 	at, err := b.card(ctx, m, receipt)
 	if err != nil {
 		return receipt, explain(err, b.channel)
 	}
-	err = b.once(ctx, "line/"+at.ts, m, at.channel, lineOptions(m, at)...)
+	err = b.once(ctx, "line/"+at.ts, m, at.channel, b.lineOptions(m, at)...)
 	return at.receipt(), explain(err, b.channel)
 }
 
 // card edits the rollout's message. Where there is none, or none that can be edited any more, it posts
 // one anew.
 func (b *bot) card(ctx context.Context, m notifier.Message, receipt string) (place, error) {
-	card := draw(m)
-	options := []slack.MsgOption{slack.MsgOptionText(card.text, false), slack.MsgOptionAttachments(card.attachments...)}
+	drawn := b.look.draw(m)
+	options := []slack.MsgOption{slack.MsgOptionText(drawn.text, false), slack.MsgOptionAttachments(drawn.attachments...)}
 	at, ok := parseReceipt(receipt)
 	// What this very message was delivered to is newer than the receipt that came with its repetition.
 	if p, repeated := b.sent.get(memoryKey("card", m)); repeated {
@@ -86,12 +88,12 @@ func (b *bot) card(ctx context.Context, m notifier.Message, receipt string) (pla
 }
 
 // lineOptions are those of a line in the rollout's thread.
-func lineOptions(m notifier.Message, at place) []slack.MsgOption {
+func (b *bot) lineOptions(m notifier.Message, at place) []slack.MsgOption {
 	options := []slack.MsgOption{slack.MsgOptionTS(at.ts)}
 	if isFailure(m) {
-		return append(options, slack.MsgOptionBroadcast(), slack.MsgOptionText(headline(m), false))
+		return append(options, slack.MsgOptionBroadcast(), slack.MsgOptionText(b.look.headline(m), false))
 	}
-	return append(options, slack.MsgOptionText(threadLine(m), false))
+	return append(options, slack.MsgOptionText(b.look.threadLine(m), false))
 }
 
 // once posts unless it has posted the same part of the same message before.

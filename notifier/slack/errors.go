@@ -1,18 +1,16 @@
 package slack
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"regexp"
+	"slices"
 
 	"github.com/slack-go/slack"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/post"
 )
 
 const (
@@ -47,21 +45,25 @@ var advice = map[string]string{
 	"team_disabled":                     newWebhook,
 }
 
+// passing are the codes of what may be over the next time.
+var passing = []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error", "team_added_to_org"}
+
 // explain turns what came back into a sentence for the user. Nothing of an answer is quoted but
 // Slack's own codes: what stands between may repeat the request, and with it the token.
 func explain(err error, channel string) error {
 	var limited *notifier.RetryAfter
-	var away *unreachableError
+	var away *post.UnreachableError
+	var answered *post.StatusError
 	var status slack.StatusCodeError
 	switch code := codeOf(err); {
-	case err == nil, errors.As(err, &limited), errors.As(err, &away):
+	case err == nil, errors.As(err, &limited), errors.As(err, &away), errors.As(err, &answered):
 		return err
 	case code == "ratelimited":
-		return rateLimited(defaultPause)
+		return post.RateLimited(Type, post.DefaultPause)
 	case code != "":
 		return refused(code, channel)
 	case errors.As(err, &status):
-		return fmt.Errorf("slack answered %d %s", status.Code, http.StatusText(status.Code))
+		return post.Answered(Type, status.Code, nil)
 	default:
 		return unreadable(err)
 	}
@@ -75,10 +77,14 @@ func refused(code, channel string) error {
 	if channel != "" {
 		to = " to channel " + channel
 	}
+	err := fmt.Errorf("slack refuses the message%s: %s", to, code)
 	if do, ok := advice[code]; ok {
-		return fmt.Errorf("slack refuses the message%s (%s): %s", to, code, do)
+		err = fmt.Errorf("slack refuses the message%s (%s): %s", to, code, do)
 	}
-	return fmt.Errorf("slack refuses the message%s: %s", to, code)
+	if slices.Contains(passing, code) {
+		return err
+	}
+	return &notifier.Refused{Err: err}
 }
 
 var errNotSlack = errors.New("the answer is not Slack's: something in between answers in its place, like a proxy's login page")
@@ -89,7 +95,7 @@ func unreadable(err error) error {
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
 		return errNotSlack
 	}
-	return fmt.Errorf("read Slack's answer: %w", withoutAddresses(err))
+	return fmt.Errorf("read Slack's answer: %w", post.WithoutAddresses(err))
 }
 
 // codeOf is the code of a refusal by Slack, or "".
@@ -113,35 +119,4 @@ func isLost(err error) bool {
 		return true
 	}
 	return false
-}
-
-// unreachableError is a call that got no answer.
-type unreachableError struct {
-	host string
-	err  error
-}
-
-func unreachable(host string, err error) error {
-	return &unreachableError{host, withoutAddresses(err)}
-}
-
-func (e *unreachableError) Error() string {
-	if errors.Is(e.err, context.DeadlineExceeded) {
-		return fmt.Sprintf("slack at %s did not answer in time", e.host)
-	}
-	return fmt.Sprintf("slack at %s cannot be reached: %v", e.host, e.err)
-}
-
-func (e *unreachableError) Unwrap() error { return e.err }
-
-// withoutAddresses removes the layers that quote the URL, which may be a secret, and the local port,
-// which differs each time and would make every repetition a new text.
-func withoutAddresses(err error) error {
-	if request, ok := errors.AsType[*url.Error](err); ok {
-		err = request.Err
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%s: %w", op.Op, op.Err)
-	}
-	return err
 }

@@ -1,12 +1,9 @@
 package slack
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -117,65 +114,5 @@ func TestUnreachableSlackIsNamedWithoutItsSecret(t *testing.T) {
 	want := "slack at 127.0.0.1:1 cannot be reached: dial: connect: connection refused"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
-	}
-}
-
-func TestProxyThatIsAwayIsNamedWithoutItsPassword(t *testing.T) {
-	n, err := New(notifier.Config{Address: "https://slack.invalid" + webhookPath, Proxy: "http://user:pa55w0rd@127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = n.Notify(t.Context(), notifiertest.Rollback()[0], "")
-	want := "slack at slack.invalid cannot be reached: proxyconnect: dial tcp 127.0.0.1:1: connect: connection refused"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-}
-
-func TestUnknownAuthorityIsRefused(t *testing.T) {
-	address, _ := overTLS(t, (&workspace{}).webhookURL(t))
-	n, err := New(notifier.Config{Address: address})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = n.Notify(t.Context(), notifiertest.Rollback()[0], "")
-	if err == nil || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestSlackThatNeverAnswersIsGivenUp(t *testing.T) {
-	asked := make(chan struct{})
-	for sentence, test := range map[string]struct {
-		hurry func(*webhook) context.Context
-		want  error
-	}{
-		"after the notifier's own time": {func(w *webhook) context.Context {
-			w.out.client.Timeout = time.Millisecond
-			return t.Context()
-		}, context.DeadlineExceeded},
-		"when the caller gives up": {func(*webhook) context.Context {
-			ctx, cancel := context.WithCancel(t.Context())
-			go func() { <-asked; cancel() }()
-			return ctx
-		}, context.Canceled},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			w := &workspace{}
-			n := open(t, w, webhookConfig).(*webhook)
-			over := make(chan struct{})
-			t.Cleanup(func() { close(over) })
-			w.next(func(http.ResponseWriter, *http.Request) {
-				select {
-				case asked <- struct{}{}:
-				case <-over:
-				}
-				<-over
-			})
-			_, err := n.Notify(test.hurry(n), notifiertest.Rollback()[0], "")
-			if !errors.Is(err, test.want) || strings.Contains(err.Error(), webhookPath) {
-				t.Errorf("got %v, want %v", err, test.want)
-			}
-		})
 	}
 }

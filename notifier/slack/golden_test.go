@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/card"
 	"github.com/serin-dev/serin/notifier/notifiertest"
 )
 
@@ -115,7 +116,7 @@ func TestPayload(t *testing.T) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(hook.message(bounded(notifiertest.Rollback()[3]))); err != nil {
+	if err := e.Encode(hook.message(card.Bounded(notifiertest.Rollback()[3]))); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, "payload", b.String())

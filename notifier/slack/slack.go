@@ -12,12 +12,13 @@ package slack
 import (
 	"crypto/x509"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/slack-go/slack"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/card"
+	"github.com/serin-dev/serin/notifier/internal/post"
 )
 
 // Type is the value of an AlertProvider's spec.type.
@@ -35,20 +36,25 @@ func New(cfg notifier.Config) (notifier.Notifier, error) {
 func build(cfg notifier.Config, roots *x509.CertPool) (notifier.Notifier, error) {
 	// Secrets written with echo or an editor end in a newline.
 	cfg.Token, cfg.Address = strings.TrimSpace(cfg.Token), strings.TrimSpace(cfg.Address)
-	out, err := newCaller(cfg.Proxy, roots)
+	out, err := post.New(Type, cfg.Proxy, roots)
+	if err != nil {
+		return nil, err
+	}
+	words, err := card.ParseTemplate(cfg.Template, escapeWhole)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Token != "" {
-		return newBot(cfg, out)
+		return newBot(cfg, look{words}, out)
 	}
 	if cfg.Address == "" {
 		return nil, errors.New("slack needs a token (of a bot) or an address (of an incoming webhook), and has neither: put one under the key token or address into the Secret that secretRef names")
 	}
-	if _, err := parseAddress(cfg.Address); err != nil {
+	to, err := post.Address(Type, cfg.Address)
+	if err != nil {
 		return nil, err
 	}
-	return &webhook{url: cfg.Address, channel: cfg.Channel, username: cfg.Username, out: out}, nil
+	return &webhook{to: to, channel: cfg.Channel, username: cfg.Username, look: look{words}, out: out}, nil
 }
 
 // apiBase is where a bot's methods are. Two addresses that other tools ask for beside a token are
@@ -57,7 +63,7 @@ func apiBase(address string) (string, error) {
 	if address == "" {
 		return slack.APIURL, nil
 	}
-	u, err := parseAddress(address)
+	u, err := post.Address(Type, address)
 	if err != nil {
 		return "", err
 	}
@@ -66,15 +72,4 @@ func apiBase(address string) (string, error) {
 	}
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "chat.postMessage"), "/") + "/"
 	return u.String(), nil
-}
-
-// errAddress does not quote the address: it is a webhook's secret.
-var errAddress = errors.New("slack's address is not a URL that begins with https:// or http:// (it is not shown here because it may be a secret)")
-
-func parseAddress(address string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, errAddress
-	}
-	return u, nil
 }

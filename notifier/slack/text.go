@@ -1,12 +1,13 @@
 package slack
 
 import (
+	"fmt"
+	"math"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/card"
 )
 
 // Slack's limits, in characters after escaping.
@@ -16,37 +17,6 @@ const (
 	// maxBlock is where it refuses the message because of a block.
 	maxBlock = 3000
 )
-
-// bounded returns the message with each text on a single line and cut to a length at which all of them
-// together stay within Slack's limits: what happens next stands last and must survive a long why.
-func bounded(m notifier.Message) notifier.Message {
-	for text, most := range map[*string]int{
-		&m.What: 300, &m.Why: 1200, &m.Next: 600, &m.Phase: 60, &m.Cluster: 63,
-		&m.From: 128, &m.To: 128, &m.Canary.Namespace: 63, &m.Canary.Name: 253,
-	} {
-		*text = clip(oneLine(*text), most)
-	}
-	return m
-}
-
-// oneLine replaces line breaks and control characters, and whatever is not UTF-8.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
-}
-
-// clip cuts to so many characters, the last one being … where something was cut.
-func clip(s string, most int) string {
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most-1]) + "…"
-}
 
 var escapes = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
 
@@ -71,11 +41,18 @@ func escape(s string, most int) string {
 	return b.String()
 }
 
-// clock is a time of day, with its date when that is not the day of the message.
-func clock(t, message time.Time) string {
-	t, message = t.UTC(), message.UTC()
-	if t.Format(time.DateOnly) == message.Format(time.DateOnly) {
-		return t.Format("15:04:05") + " UTC"
-	}
-	return t.Format(time.DateTime) + " UTC"
+// escapeWhole is the same for a text that is cut later.
+func escapeWhole(s string) string { return escape(s, math.MaxInt) }
+
+// emoji opens a message; it tells at a glance how a rollout goes or went.
+func emoji(m notifier.Message) string {
+	return map[card.Look]string{
+		card.Running: ":hatching_chick:", card.Note: ":information_source:", card.Promoted: ":white_check_mark:",
+		card.Warning: ":warning:", card.Stopped: ":leftwards_arrow_with_hook:", card.Alarm: ":rotating_light:", card.Failed: ":x:",
+	}[card.LookOf(m)]
 }
+
+func color(m notifier.Message) string { return fmt.Sprintf("#%06X", card.LookOf(m).Color()) }
+
+// isFailure tells the end that nobody may miss.
+func isFailure(m notifier.Message) bool { return card.LookOf(m) == card.Failed }

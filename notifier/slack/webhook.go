@@ -1,25 +1,29 @@
 package slack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/slack-go/slack"
 
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/notifier/internal/card"
+	"github.com/serin-dev/serin/notifier/internal/post"
 )
 
 // webhook posts to an incoming webhook, which can neither edit nor thread and tells nothing of what it
 // posted: its receipt is always empty.
 type webhook struct {
-	url, channel, username string
-	out                    *caller
-	sent                   memory
+	to                *url.URL
+	channel, username string
+	look              look
+	out               *post.Client
+	sent              memory
 }
 
 func (w *webhook) Notify(ctx context.Context, m notifier.Message, receipt string) (string, error) {
@@ -33,7 +37,7 @@ func (w *webhook) Notify(ctx context.Context, m notifier.Message, receipt string
 	if _, ok := w.sent.get(key); ok {
 		return receipt, nil
 	}
-	if err := w.post(ctx, w.message(bounded(m))); err != nil {
+	if err := w.post(ctx, w.message(card.Bounded(m))); err != nil {
 		return receipt, explain(err, w.channel)
 	}
 	w.sent.put(key, place{})
@@ -44,11 +48,11 @@ func (w *webhook) Notify(ctx context.Context, m notifier.Message, receipt string
 func (w *webhook) message(m notifier.Message) slack.WebhookMessage {
 	never := false
 	msg := slack.WebhookMessage{
-		Channel: w.channel, Username: w.username, Text: headline(m),
+		Channel: w.channel, Username: w.username, Text: w.look.headline(m),
 		Parse: "none", UnfurlLinks: &never, UnfurlMedia: &never,
 	}
 	if m.Kind != notifier.Notice {
-		msg.Attachments = draw(m).attachments
+		msg.Attachments = w.look.draw(m).attachments
 	}
 	return msg
 }
@@ -60,22 +64,11 @@ func (w *webhook) post(ctx context.Context, msg slack.WebhookMessage) error {
 	if err != nil {
 		return fmt.Errorf("encode a Slack message: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
-	if err != nil {
-		return errAddress // err quotes the URL
+	err = w.out.Post(ctx, w.to, http.Header{"Content-Type": {"application/json"}}, body)
+	if status, ok := errors.AsType[*post.StatusError](err); ok {
+		if word := strings.TrimSpace(string(status.Answer)); isCode(word) {
+			return slack.SlackErrorResponse{Err: word}
+		}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := w.out.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
-	if resp.StatusCode/100 == 2 {
-		return nil
-	}
-	if word := strings.TrimSpace(string(answer)); err == nil && isCode(word) {
-		return slack.SlackErrorResponse{Err: word}
-	}
-	return slack.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
+	return err
 }

@@ -299,15 +299,21 @@ func (m *message) write(b *strings.Builder) {
 // open builds a notifier for a workspace, over TLS.
 func open(t *testing.T, w *workspace, cfg notifier.Config) notifier.Notifier {
 	t.Helper()
+	n, err := try(t, w, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// try is open with a configuration that may be refused.
+func try(t *testing.T, w *workspace, cfg notifier.Config) (notifier.Notifier, error) {
+	t.Helper()
 	var roots *x509.CertPool
 	if cfg.Token != "" {
 		cfg.Address, roots = overTLS(t, w.botURL(t))
 	} else {
 		cfg.Address, roots = overTLS(t, w.webhookURL(t))
 	}
-	n, err := build(cfg, roots)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return build(cfg, roots)
 }

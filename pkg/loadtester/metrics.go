@@ -13,6 +13,8 @@ type metrics struct {
 	tasks    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
+	checks   *prometheus.CounterVec
+	changes  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -36,10 +38,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"type"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "serin_loadtester_requests_refused_total",
-			Help: "Requests that ran nothing, by reason.",
+			Help: "Requests that ran nothing and changed nothing, by reason.",
 		}, []string{"reason"}),
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "serin_loadtester_gate_checks_total",
+			Help: "Gates that were asked, by kind (gate or rollback) and what they were: open or closed.",
+		}, []string{"kind", "state"}),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "serin_loadtester_gate_changes_total",
+			Help: "Gates that somebody set, by kind (gate or rollback) and to what: open or closed.",
+		}, []string{"kind", "state"}),
 	}
-	reg.MustRegister(m.open, m.running, m.tasks, m.duration, m.refused)
+	reg.MustRegister(m.open, m.running, m.tasks, m.duration, m.refused, m.checks, m.changes)
 	return m
 }
 

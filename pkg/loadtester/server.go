@@ -1,7 +1,8 @@
-// Package loadtester answers the webhooks of a canary by running shell commands:
-// load against the canary and acceptance tests. Running what it is sent is its
-// purpose, so who may send is all of its security; see Verifier. It keeps no
-// state: what runs when it stops is killed.
+// Package loadtester answers the webhooks of a canary: by running shell commands,
+// which are load against the canary and acceptance tests, and by gates, which
+// people open and close. Running what it is sent is its purpose, so who may send
+// is all of its security; see Verifier. The gates are all the state it keeps:
+// what runs when it stops is killed.
 package loadtester
 
 import (
@@ -17,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/serin-dev/serin/pkg/loadtester/gate"
 )
 
 // Config is what a Server needs to know.
@@ -27,7 +30,9 @@ type Config struct {
 	Namespaces *regexp.Regexp
 	// Verifier authenticates callers. With none, everybody may run commands.
 	Verifier *Verifier
-	Log      *slog.Logger
+	// Gates, when set, keeps the gates. With none, they are closed at each start.
+	Gates gate.Store
+	Log   *slog.Logger
 }
 
 // Server runs the tasks that are posted to it. Close it to kill them.
@@ -46,6 +51,10 @@ func New(config Config) *Server {
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := newMetrics(reg)
 	ctx, kill := context.WithCancelCause(context.Background())
+	if config.Gates == nil {
+		config.Gates = gate.NewMemory()
+		config.Log.Warn("gates are not kept: all are closed at each start; set -gates-configmap or -gates-file")
+	}
 	if config.Verifier == nil {
 		m.open.Set(1)
 		config.Log.Warn("callers are not authenticated: whoever reaches this port can run commands in this pod; " +
@@ -59,10 +68,11 @@ func New(config Config) *Server {
 	}
 }
 
-// Handler serves tasks at /, and /healthz and /metrics.
+// Handler serves tasks at /, gates at /gate and /rollback, and /healthz and /metrics.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", s.serveTask)
+	s.handleGates(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "OK\n") })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.gather, promhttp.HandlerOpts{}))
 	return mux
@@ -76,6 +86,9 @@ func (s *Server) Close() {
 
 func (s *Server) serveTask(w http.ResponseWriter, r *http.Request) {
 	t, err := s.admit(w, r)
+	if err == nil {
+		err = t.check()
+	}
 	if err != nil {
 		s.answerRefusal(w, r, err)
 		return
@@ -95,13 +108,11 @@ func (s *Server) serveTask(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit returns the task when its sender may run it.
+// admit returns what was posted when its sender may post it.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (task, error) {
 	// Before the body is looked at: strangers are told nothing.
-	if s.config.Verifier != nil {
-		if err := s.config.Verifier.verify(r.Context(), r.Header.Get("Authorization")); err != nil {
-			return task{}, err
-		}
+	if err := s.authenticate(r); err != nil {
+		return task{}, err
 	}
 	t, err := readTask(w, r)
 	if err != nil {
@@ -112,6 +123,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (task, error) {
 			"namespace %q is not served here: it does not match %s", t.Namespace, s.config.Namespaces)
 	}
 	return t, nil
+}
+
+func (s *Server) authenticate(r *http.Request) error {
+	if s.config.Verifier == nil || fromThisContainer(r) {
+		return nil
+	}
+	return s.config.Verifier.verify(r.Context(), r.Header.Get("Authorization"))
 }
 
 func (s *Server) answerRefusal(w http.ResponseWriter, r *http.Request, err error) {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/serin-dev/serin/pkg/loadtester/gate"
 )
 
 func newServer(t *testing.T, config Config) *Server {
@@ -83,7 +85,10 @@ func TestTasks(t *testing.T) {
 		},
 		"cmd is accepted at once":    {map[string]string{"type": "cmd", "cmd": "exit 1"}, 202, "started\n"},
 		"cmd is what no type means":  {map[string]string{"cmd": "true"}, 202, "started\n"},
-		"an unknown type is refused": {map[string]string{"type": "helm", "cmd": "test"}, 400, "unknown task type \"helm\", known are: bash, cmd\n"},
+		"an unknown type is refused": {map[string]string{"type": "hlem", "cmd": "test"}, 400, "unknown task type \"hlem\", known are: bash, cmd\n"},
+		"a type that is not run here says what to use": {
+			map[string]string{"type": "concord"}, 422, "task type \"concord\" is not run here: use type bash with curl: it is started and asked over HTTP\n",
+		},
 		"a task without command is refused": {
 			map[string]string{"type": "bash"}, 400, "task has no command: set metadata.cmd of the webhook\n",
 		},
@@ -128,7 +133,7 @@ func TestRequestsRefused(t *testing.T) {
 func TestPaths(t *testing.T) {
 	handler := newServer(t, Config{}).Handler()
 	for request, want := range map[string]int{
-		"GET /healthz": 200, "HEAD /healthz": 200, "GET /metrics": 200, "GET /": 405, "POST /gate/check": 404,
+		"GET /healthz": 200, "HEAD /healthz": 200, "GET /metrics": 200, "GET /": 405, "GET /gate/check": 405, "POST /gate/x": 404, "POST /gate/check": 400,
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		w := httptest.NewRecorder()
@@ -283,6 +288,16 @@ func TestOutputKeepsTheEnd(t *testing.T) {
 	}
 }
 
+func TestTypesOfOtherLoadTestersAreRefused(t *testing.T) {
+	s := newServer(t, Config{})
+	for _, kind := range []string{"helm", "helmv3", "kubectl", "concord", "ngrinder"} {
+		w := post(t, s, makeTask(t, "podinfo", map[string]string{"type": kind, "cmd": "test"}))
+		if w.Code != 422 || !strings.Contains(w.Body.String(), "use type bash") {
+			t.Errorf("%s: answer = %d %q, want 422 and what to use", kind, w.Code, w.Body)
+		}
+	}
+}
+
 func TestOpenServerSaysSo(t *testing.T) {
 	var log bytes.Buffer
 	open := newServer(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -293,7 +308,7 @@ func TestOpenServerSaysSo(t *testing.T) {
 		t.Errorf("serin_loadtester_unauthenticated = %v, want 1", got)
 	}
 	log.Reset()
-	closed := newServer(t, Config{Verifier: &Verifier{}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	closed := newServer(t, Config{Verifier: &Verifier{}, Gates: gate.NewMemory(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if got := testutil.ToFloat64(closed.metrics.open); got != 0 || log.Len() > 0 {
 		t.Errorf("with authentication: metric = %v, log = %q, want 0 and none", got, log.String())
 	}

@@ -20,6 +20,20 @@ const (
 
 var knownTypes = []string{TypeBash, TypeCmd}
 
+// elsewhere says of the types that other load testers run what to write here.
+var elsewhere = map[string]string{
+	"helm":     ownImage,
+	"helmv3":   ownImage,
+	"kubectl":  ownImage,
+	"concord":  httpAPI,
+	"ngrinder": httpAPI,
+}
+
+const (
+	ownImage = "use type bash, an image with that program built on this load tester's, and a service account with just the rights it needs"
+	httpAPI  = "use type bash with curl: it is started and asked over HTTP"
+)
+
 // maxBody is far more than any command in a manifest.
 const maxBody = 1 << 20
 
@@ -32,6 +46,7 @@ type task struct {
 	Metadata  map[string]string `json:"metadata"`
 }
 
+// readTask reads what was posted. A gate's payload is one too: it has no metadata of need.
 func readTask(w http.ResponseWriter, r *http.Request) (task, error) {
 	// To its end: only then does the server notice a caller who goes away.
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -45,10 +60,14 @@ func readTask(w http.ResponseWriter, r *http.Request) (task, error) {
 	if err := json.Unmarshal(data, &t); err != nil {
 		return task{}, refuse(http.StatusBadRequest, "malformed", "task is not the JSON of a canary webhook: %v", err)
 	}
-	return t, t.check()
+	return t, nil
 }
 
+// check says what keeps the task from being run.
 func (t task) check() error {
+	if instead, ok := elsewhere[t.kind()]; ok {
+		return refuse(http.StatusUnprocessableEntity, "unknown_type", "task type %q is not run here: %s", t.kind(), instead)
+	}
 	if !slices.Contains(knownTypes, t.kind()) {
 		return refuse(http.StatusBadRequest, "unknown_type",
 			"unknown task type %q, known are: %s", t.kind(), strings.Join(knownTypes, ", "))

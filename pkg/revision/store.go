@@ -178,7 +178,7 @@ func (s Store) claim(ctx context.Context, c *v1beta1.Canary, name string) error 
 
 // collect deletes the oldest snapshots that nothing refers to.
 func (s Store) collect(ctx context.Context, c *v1beta1.Canary, all []appsv1.ControllerRevision) error {
-	used := []string{c.Status.LastPromotedSpec, c.Status.LastAppliedSpec, c.Status.Rejected}
+	used := append([]string{c.Status.LastPromotedSpec, c.Status.LastAppliedSpec, c.Status.Rejected}, c.Status.Promotions...)
 	if r := c.Status.Rollout; r != nil {
 		used = append(used, r.Revision.Name, r.From.Name)
 	}

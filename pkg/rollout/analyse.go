@@ -17,7 +17,10 @@ const recheck = 2 * time.Second
 // analyse holds a weight for one interval and judges it at the end. The rollout hooks are asked at
 // its beginning, so that a load test makes the traffic that the metrics are about.
 func (p *plan) analyse() {
-	if p.abandoned() {
+	if p.abandoned() || p.rollbackAsked() {
+		return
+	}
+	if p.follow(); p.moved {
 		return
 	}
 	r := p.status.Rollout
@@ -25,12 +28,18 @@ func (p *plan) analyse() {
 	if held := p.routeHeld(); held {
 		return
 	}
+	if p.forced() {
+		return
+	}
+	if r.Gate != nil && p.leaveStep("") {
+		return
+	}
 	if p.Now.Before(r.NextCheckAt.Time) {
 		p.wakeAt(r.NextCheckAt.Time)
 		return
 	}
 	share, shareIn := p.askShare()
-	checks, checksIn := p.askMetrics()
+	checks, checksIn := p.askMetrics(r.ExposedSince.Time, false)
 	if !hooksIn || !checksIn || !shareIn {
 		return
 	}
@@ -103,7 +112,7 @@ func (p *plan) judge(checks []analysis.Check, share analysis.Share) {
 	}
 }
 
-// advance raises the weight after a passed check, or begins the promotion at the last one.
+// advance books a passed check, and leaves the step when it has had all of its checks and its time.
 func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 	r := p.status.Rollout
 	why := messages(checks)
@@ -113,33 +122,76 @@ func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 	if share.Message != "" {
 		why += "; " + share.Message
 	}
-	next := p.nextWeight()
-	if next <= p.status.CanaryWeight {
-		p.beginPromotion(why)
+	r.Passed++
+	step := p.step()
+	if step.Checks > 1 {
+		p.status.Iterations = r.Passed
+	}
+	if r.Passed < step.Checks || p.Now.Before(r.StepSince.Add(step.Duration)) {
+		p.again(func(next string) {
+			if p.touch(); step.Checks > 1 {
+				p.move(Telling{Reason: "CheckPassed", Moment: Moved, Severity: Info,
+					What: fmt.Sprintf("check %d of %d passed", r.Passed, step.Checks), Why: why, Next: next})
+			}
+		})
 		return
 	}
-	p.size(next)
-	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
-		p.holdCheck("CapacityMissing", fmt.Sprintf("%s %% needs %s: %s", next, podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
-		return
+	if !p.leaveStep(why) && r.Outcome == "" {
+		p.again(func(string) { p.touch() }) // judged on while it waits
 	}
-	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})
 }
 
-// shift takes a weight that the canary has the capacity for, and sizes it ahead for the one after.
-func (p *plan) shift(weight v1beta1.Weight, t Telling) {
+// leaveStep goes on from a step that has passed, once its gates say yes: to the next one, or at the end
+// of the list to the promotion. It is false while something keeps it there.
+func (p *plan) leaveStep(why string) bool {
 	r := p.status.Rollout
-	t.What = fmt.Sprintf("%s %% of the traffic to %s (step %d of %d)", weight, r.Revision.Image, r.WeightIndex+1, r.Weights)
+	step := p.step()
+	if !p.gateOpen(step.Gate, step.Pause) {
+		if step.Gate == v1beta1.HookConfirmPromotion && r.Gate != nil && r.Outcome == "" {
+			p.status.Phase = v1beta1.PhaseWaitingPromotion
+		}
+		return r.Outcome != ""
+	}
+	if !p.lastPassed() {
+		return false
+	}
+	if why == "" {
+		why = "its gates have passed"
+	}
+	p.status.Phase = v1beta1.PhaseProgressing
+	next, more := p.upcoming()
+	if !more {
+		p.beginPromotion(why)
+		return true
+	}
+	p.size(next.Capacity)
+	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
+		p.holdCheck("CapacityMissing", fmt.Sprintf("%s needs %s: %s", p.describe(next), podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
+		return true
+	}
+	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})
+	return true
+}
+
+// shift enters a listed step that the canary has the capacity for, and sizes it ahead for the one
+// after. Weight and rules change together.
+func (p *plan) shift(step v1beta1.ListedStep, t Telling) {
+	r := p.status.Rollout
+	t.What = fmt.Sprintf("%s (step %d of %d)", p.describe(step), r.WeightIndex+1, r.Weights)
 	p.enter(v1beta1.StepAnalysing, p.Object.ProgressDeadline()+p.spec.Analysis.IntervalDuration())
-	p.status.CanaryWeight = weight
+	p.status.CanaryWeight = step.Weight
+	r.Rules = p.rules(step)
 	r.WeightIndex++
+	r.Passed, r.Forced = 0, ""
 	now := micro(p.Now)
-	r.WeightSince = &now
+	r.WeightSince, r.StepSince = &now, &now
 	if r.ExposedSince == nil {
 		r.ExposedSince = &now
 	}
 	r.PrimaryReplicas = max(r.PrimaryReplicas, p.Primary.Replicas)
-	r.CanaryReplicas = max(r.CanaryReplicas, capacity(r.PrimaryReplicas, p.nextWeight()))
+	if next, ok := p.upcoming(); ok {
+		r.CanaryReplicas = max(r.CanaryReplicas, capacity(r.PrimaryReplicas, next.Capacity))
+	}
 	r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 	t.Next = "Next check " + clock(r.NextCheckAt.Time)
 	p.move(t)
@@ -208,20 +260,12 @@ func (p *plan) record(checks []analysis.Check, share analysis.Share) {
 		})
 	}
 	p.status.SeenWeight = unverified
+	if p.status.CanaryWeight == 0 {
+		p.status.SeenWeight = ""
+	}
 	if share.Force != analysis.Unverified {
 		p.status.SeenWeight = fmt.Sprintf("%.1f", share.Percent)
 	}
-}
-
-// nextWeight is the first listed weight above the present one, or the present one at the end. It
-// goes by the weight and not by a position, so that an edit of the steps never makes it jump.
-func (p *plan) nextWeight() v1beta1.Weight {
-	for _, s := range p.listed() {
-		if s.Weight > p.status.CanaryWeight {
-			return s.Weight
-		}
-	}
-	return p.status.CanaryWeight
 }
 
 // sort parts checks that failed, that had no evidence, and whose provider could not be asked.

@@ -15,12 +15,13 @@ import (
 // start, outages, lost statuses. The sim checks its invariants after every write; when all is quiet
 // again the canary must be at rest with what the target holds, or hold it as rejected.
 func TestNothingUsersDoBreaksARollout(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(300) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			s := newSim(t, func(c *v1beta1.Canary) {
 				c.Spec.ProgressDeadlineSeconds = new(int32)
 				*c.Spec.ProgressDeadlineSeconds = 60
+				strategy(c, r.IntN(kinds))
 			})
 			s.jitter = r
 			for range 5 + r.IntN(15) {
@@ -37,7 +38,7 @@ func TestNothingUsersDoBreaksARollout(t *testing.T) {
 func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	tags := []string{"6.0.0", "6.0.1", "6.0.2", "6.1.0"}
 	tag := tags[r.IntN(len(tags))]
-	switch r.IntN(13) {
+	switch r.IntN(17) {
 	case 0, 1, 2, 3:
 		s.setImage(at, tag)
 	case 4:
@@ -59,17 +60,53 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 		s.user(at, "somebody scales the template", func() { s.target.Replicas = int32(r.IntN(4)) })
 	case 11:
 		s.user(at, "somebody turns the Service back", func() { s.apex.ToPrimary = false })
+	case 12, 13, 14, 15:
+		texts := []string{"pause", "resume", "promote", "promote --full", "abort", "retry", "rollback", "rollback --to-image=" + tag, "restart"}
+		s.tell(at, texts[r.IntN(len(texts))])
 	default:
-		s.user(at, "the steps are edited", func() {
+		kind := r.IntN(kinds)
+		s.user(at, fmt.Sprintf("the strategy is edited to %d", kind), func() {
 			s.c.Generation++
-			s.c.Spec.Analysis.StepWeight, s.c.Spec.Analysis.StepWeights = 0, []int32{5, 25, 60}
+			strategy(s.c, kind)
 		})
 	}
+}
+
+// kinds is how many strategies there are to choose from.
+const kinds = 9
+
+// strategy gives a canary one of them.
+func strategy(c *v1beta1.Canary, kind int) {
+	a := &v1beta1.CanaryAnalysis{Interval: "10s", Threshold: 2, Metrics: c.Spec.Analysis.Metrics}
+	switch kind {
+	case 0:
+		a.StepWeight, a.MaxWeight = 20, 40
+	case 1:
+		a.StepWeights = []int32{5, 25, 60}
+	case 2:
+		a.Iterations, a.Match = 3, insiders
+	case 3:
+		a.Iterations, a.Mirror = 2, true
+	case 4:
+		a.StepWeights, a.SessionAffinity = []int32{10, 50}, &v1beta1.SessionAffinity{CookieName: "ring"}
+	case 5:
+		a.StepWeight, a.StepWeightPromotion, a.Mirror = 30, 40, true
+	case 6:
+		a.Steps = []v1beta1.CanaryStep{{Match: insiders, Duration: "25s"}, {Weight: new(v1beta1.Weight(5))}, {Weight: new(v1beta1.Weight(500)), Mirror: 100}}
+	case 7:
+		a.StepWeight, a.BakeTime = 50, "45s"
+	default:
+		a.StepWeight = 50
+		a.Webhooks = []v1beta1.CanaryWebhook{{Type: v1beta1.HookConfirmRollout, Name: "a"}, {Type: v1beta1.HookConfirmTrafficIncrease, Name: "b"},
+			{Type: v1beta1.HookConfirmPromotion, Name: "c", Deadline: "30s"}, {Type: v1beta1.HookPreRollout, Name: "d"}}
+	}
+	c.Spec.Analysis = a
 }
 
 // settle ends all mischief; every revision can start from then on.
 func settle(s *sim) {
 	s.c.Spec.Suspend = false
+	s.tell(s.now.Sub(s.begin)+time.Second, "resume")
 	s.reply = healthy
 	s.broken = map[string]bool{}
 	for role, p := range map[string]*pods{"primary": s.primary, "canary": s.canary} {
@@ -91,8 +128,8 @@ func (s *sim) checkRest() {
 	atRest := st.Phase == v1beta1.PhaseInitialized || st.Phase == v1beta1.PhaseSucceeded || st.Phase == v1beta1.PhaseFailed
 	held := s.target.Revision.Name == st.LastPromotedSpec || s.target.Revision.Name == st.Rejected
 	serves := s.primary.revision == st.LastPromotedSpec && s.primary.ready == s.primary.replicas && s.primary.ready > 0
-	if !atRest || !held || !serves || s.route.CanaryWeight != 0 || s.canary.replicas != 0 || s.target.Replicas != 0 {
-		s.t.Errorf("not at rest: phase %s, target %s, promoted %s, rejected %q, route %d, primary %+v, canary %+v\n%s",
+	if !atRest || !held || !serves || s.route.CanaryWeight != 0 || s.route.Rules != "" || s.canary.replicas != 0 || s.target.Replicas != 0 {
+		s.t.Errorf("not at rest: phase %s, target %s, promoted %s, rejected %q, route %s, primary %+v, canary %+v\n%s",
 			st.Phase, s.target.Revision.Name, st.LastPromotedSpec, st.Rejected, s.route.CanaryWeight, *s.primary, *s.canary, s.out.String())
 	}
 }

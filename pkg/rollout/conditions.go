@@ -84,12 +84,16 @@ func (p *plan) explainRollout() (reason, message string) {
 	r := p.status.Rollout
 	reason = string(r.Step)
 	switch r.Step {
+	case v1beta1.StepConfirming:
+		return reason, fmt.Sprintf("%s waits until it is confirmed; nothing has been started", r.Revision.Image)
 	case v1beta1.StepStarting:
 		return reason, fmt.Sprintf("the pods of %s start, until %s", r.Revision.Image, clock(r.Until.Time))
 	case v1beta1.StepAnalysing:
 		return reason, fmt.Sprintf("%s is judged at %s %% of the traffic; next check %s", r.Revision.Image, p.status.CanaryWeight, clock(r.NextCheckAt.Time))
 	case v1beta1.StepCopying:
 		return reason, fmt.Sprintf("%s rolls to %s, until %s", p.Object.PrimaryName(), r.Revision.Image, clock(r.Until.Time))
+	case v1beta1.StepBaking:
+		return reason, fmt.Sprintf("%s serves and is watched until %s; %s is kept warm", r.Revision.Image, clock(r.Until.Time), r.From.Image)
 	case v1beta1.StepRestoring:
 		return reason, fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
 	default:
@@ -101,6 +105,9 @@ func (p *plan) stepText() string {
 	r := p.status.Rollout
 	if r == nil || r.EndedAt != nil || r.Outcome != "" || r.Step != v1beta1.StepAnalysing {
 		return ""
+	}
+	if step := p.step(); step.Checks > 1 {
+		return fmt.Sprintf("%d/%d", r.Passed, step.Checks)
 	}
 	return fmt.Sprintf("%d/%d", r.WeightIndex, max(r.Weights, r.WeightIndex))
 }

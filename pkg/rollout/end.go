@@ -27,8 +27,15 @@ func (p *plan) fail(reason, message string) { p.end(v1beta1.OutcomeFailed, reaso
 func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
 	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
-	if o == v1beta1.OutcomeFailed {
+	switch {
+	case o != v1beta1.OutcomeFailed:
+	case !r.Pinned:
 		p.status.Rejected = r.Revision.Name
+	case p.status.Rejected == p.status.LastPromotedSpec:
+		p.status.Rejected = "" // the template holds what goes on serving
+	}
+	if p.status.Phase == v1beta1.PhaseWaiting || p.status.Phase == v1beta1.PhaseWaitingPromotion {
+		p.status.Phase = v1beta1.PhaseProgressing
 	}
 	before := p.status.CanaryWeight
 	p.enter(v1beta1.StepShiftingBack, 0)
@@ -43,12 +50,32 @@ func (p *plan) end(o v1beta1.Outcome, reason, message string) {
 	default: // superseded and reverted are told as they are
 	}
 	if p.primaryServes() {
-		p.status.CanaryWeight = 0
+		p.shiftTraffic()
 		t.Next = fmt.Sprintf("All traffic goes to %s (%s %% was on the canary)", p.Object.PrimaryName(), before)
+		if p.status.CanaryWeight > 0 {
+			t.Next = fmt.Sprintf("The traffic goes to %s by %d %% at a time: %s %% stay on the canary for now", p.Object.PrimaryName(), p.spec.Analysis.StepWeightPromotion, p.status.CanaryWeight)
+		}
 	} else {
 		t.Next = fmt.Sprintf("The traffic stays until %s has a pod that is ready", p.Object.PrimaryName())
 	}
 	p.move(t)
+}
+
+// shiftTraffic takes the traffic off the canary: all of it, or after a promotion a step of it where the
+// way back was asked to have steps. Rules end at once: whoever was kept on the canary is let go.
+func (p *plan) shiftTraffic() {
+	r := p.status.Rollout
+	r.Rules, r.NextCheckAt = nil, nil
+	by := v1beta1.Weight(0)
+	if a := p.spec.Analysis; a != nil && r.Outcome == v1beta1.OutcomePromoted {
+		by = v1beta1.Percent(a.StepWeightPromotion)
+	}
+	if by == 0 || p.status.CanaryWeight <= by {
+		p.status.CanaryWeight = 0
+		return
+	}
+	p.status.CanaryWeight -= by
+	r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 }
 
 // primaryServes is true when traffic may return. A rollback asks for one ready pod of the promoted
@@ -65,10 +92,14 @@ func (p *plan) shiftBack() {
 	case p.status.CanaryWeight != 0 && !p.primaryServes():
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
 			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
+	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && p.Now.Before(r.NextCheckAt.Time):
+		p.wakeAt(r.NextCheckAt.Time)
+	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && !p.routeHolds(p.status.CanaryWeight):
+		// the step before is still being taken
 	case p.status.CanaryWeight != 0:
-		p.status.CanaryWeight = 0
+		p.shiftTraffic()
 		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
-			What: fmt.Sprintf("all traffic goes to %s", p.Object.PrimaryName())})
+			What: fmt.Sprintf("%s %% of the traffic goes to %s", v1beta1.FullWeight-p.status.CanaryWeight, p.Object.PrimaryName())})
 	case p.Route.Rejected != "":
 		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
 	case !p.routeHolds(0):
@@ -114,7 +145,11 @@ func (p *plan) drain() {
 func (p *plan) drained(how string) {
 	r := p.status.Rollout
 	t := p.Target.Revision
-	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec {
+	if p.bakes() {
+		p.beginBake(how)
+		return
+	}
+	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec && p.status.PausedAt == nil {
 		p.conclude()
 		p.startRollout(t)
 		return

@@ -21,6 +21,10 @@ func (p *plan) idle() {
 		// held until the template changes
 	case p.waiting.stalled:
 		// a rollout would not get where it has to: the condition says why
+	case p.status.PausedAt != nil:
+		p.wait("Paused", fmt.Sprintf("%s waits: the canary is paused. kubectl serin resume %s goes on", t.Image, p.Object.Name))
+	case p.Ahead != "":
+		p.wait("WaitingForOthers", fmt.Sprintf("%s waits: %s", t.Image, p.Ahead))
 	case !p.routeHolds(0):
 		p.wait("RouteNotAtRest", "a new revision waits until the route is back at 0 % for the canary")
 	default:
@@ -44,14 +48,32 @@ func (p *plan) unreject() {
 
 // startRollout begins the analysis of a revision. Nothing of the run before it is inherited.
 func (p *plan) startRollout(r v1beta1.RevisionStatus) {
+	skipped := p.recently(r.Name)
 	p.beginRollout(r)
+	run := p.status.Rollout
+	run.Skipped = skipped
+	t := Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
+		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number)}
+	if gates := p.hooks(v1beta1.HookConfirmRollout); len(gates) > 0 && skipped == "" {
+		p.status.Phase = v1beta1.PhaseWaiting
+		p.enter(v1beta1.StepConfirming, 0)
+		run.CanaryReplicas = 0
+		t.Next = fmt.Sprintf("It starts when %s has said yes", gates[0].Name)
+		p.move(t)
+		return
+	}
+	p.beginStarting(t)
+}
+
+// beginStarting asks for the canary's pods.
+func (p *plan) beginStarting(t Telling) {
+	run := p.status.Rollout
 	p.status.Phase = v1beta1.PhaseProgressing
 	p.enter(v1beta1.StepStarting, p.Object.ProgressDeadline())
-	run := p.status.Rollout
-	run.CanaryReplicas = capacity(run.PrimaryReplicas, p.nextWeight())
-	p.move(Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
-		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number),
-		Next: fmt.Sprintf("Starting %s, at most until %s", podsOf(run.CanaryReplicas, "canary"), clock(run.Until.Time))})
+	first, _ := p.upcoming()
+	run.CanaryReplicas = capacity(run.PrimaryReplicas, first.Capacity)
+	t.Next = fmt.Sprintf("Starting %s, at most until %s", podsOf(run.CanaryReplicas, "canary"), clock(run.Until.Time))
+	p.move(t)
 }
 
 // beginRollout makes a fresh rollout status; the caller enters its first step.
@@ -65,6 +87,8 @@ func (p *plan) beginRollout(r v1beta1.RevisionStatus) {
 		Weights: int32(len(p.listed())), PrimaryReplicas: max(p.Primary.Replicas, 1),
 		CanaryReplicas: p.Canary.Replicas,
 	}
+	p.bakeCookies()
+	p.status.Rollout.Plan = v1beta1.ListDigest(p.listed())
 	p.status.LastAppliedSpec = r.Name
 	p.status.Rejected, p.status.Repairs = "", nil
 	p.status.FailedChecks, p.status.InconclusiveChecks, p.status.Iterations = 0, 0, 0

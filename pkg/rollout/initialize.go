@@ -89,6 +89,11 @@ func (p *plan) takeUp() {
 func (p *plan) promote(r v1beta1.RevisionStatus) {
 	p.status.Promoted = &r
 	p.status.LastPromotedSpec, p.status.LastAppliedSpec = r.Name, r.Name
+	served := slices.DeleteFunc(p.status.Promotions, func(name string) bool { return name == r.Name })
+	p.status.Promotions = append(served, r.Name)
+	if n := len(p.status.Promotions); n > maxPromotions {
+		p.status.Promotions = p.status.Promotions[n-maxPromotions:]
+	}
 }
 
 func (p *plan) initStep(s v1beta1.Step, deadline time.Duration, replicas int32) {
@@ -153,9 +158,10 @@ func (p *plan) emptyTarget() {
 		Next: fmt.Sprintf("A change of the template of %s starts a rollout", p.spec.TargetRef.Name)})
 }
 
-// routeHolds is true when the route stands at the weight and was not refused.
+// routeHolds is true when the route stands at the weight, with the rules of the status, and was not
+// refused.
 func (p *plan) routeHolds(weight v1beta1.Weight) bool {
-	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight
+	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight && p.Route.Rules == rulesOf(p.status)
 }
 
 // describe names what a clone runs, as far as the clone itself tells.

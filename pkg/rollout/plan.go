@@ -18,6 +18,9 @@ func Plan(o Observed) Decision {
 }
 
 func (p *plan) dispatch() {
+	if p.obey(); p.moved {
+		return
+	}
 	if p.suspended() {
 		return
 	}
@@ -41,6 +44,8 @@ func (p *plan) dispatch() {
 // run dispatches a rollout's sub-step.
 func (p *plan) run() {
 	switch p.status.Rollout.Step {
+	case v1beta1.StepConfirming:
+		p.confirm()
 	case v1beta1.StepStarting:
 		p.start()
 	case v1beta1.StepAnalysing:
@@ -49,6 +54,8 @@ func (p *plan) run() {
 		p.copy()
 	case v1beta1.StepRestoring:
 		p.restore()
+	case v1beta1.StepBaking:
+		p.bake()
 	case v1beta1.StepShiftingBack:
 		p.shiftBack()
 	case v1beta1.StepDraining:
@@ -85,7 +92,7 @@ type hold struct {
 func (p *plan) decide() Decision {
 	d := Decision{Questions: p.questions, WakeAt: p.wake}
 	before := &p.Object.Status
-	if p.status.CanaryWeight != before.CanaryWeight {
+	if p.status.CanaryWeight != before.CanaryWeight || rulesOf(p.status) != rulesOf(before) {
 		p.status.WeightTransition = p.status.Transition
 	}
 	p.conditions()
@@ -98,6 +105,14 @@ func (p *plan) decide() Decision {
 	}
 	d.Next = p.status
 	return d
+}
+
+// rulesOf names the rules that a status asks the route for.
+func rulesOf(s *v1beta1.CanaryStatus) string {
+	if s.Rollout == nil {
+		return ""
+	}
+	return digest(s.Rollout.Rules)
 }
 
 // move is one transition: the counter goes up, the journal and the tellings say what was decided.
@@ -118,6 +133,8 @@ func (p *plan) move(t Telling) {
 const (
 	maxJournal = 40
 	maxHistory = 10
+	// maxPromotions is what the widest rollback window looks back on, and what serves.
+	maxPromotions = 11
 )
 
 // touch makes a transition of a change that needs no words: an attempt, a clock.
@@ -132,7 +149,7 @@ func (p *plan) touch() {
 func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
 	r := p.status.Rollout
 	r.Step, r.Since, r.Until, r.NextCheckAt = s, micro(p.Now), nil, nil
-	r.PassedHooks, r.Held = nil, ""
+	r.PassedHooks, r.Held, r.Gate = nil, "", nil
 	r.Attempt++
 	if deadline > 0 {
 		until := micro(p.Now.Add(deadline))

@@ -12,6 +12,7 @@ func (p *plan) beginPromotion(why string) {
 	r := p.status.Rollout
 	p.status.Phase = v1beta1.PhasePromoting
 	r.PrimaryReplicas = max(r.PrimaryReplicas, p.Primary.Replicas)
+	r.Forced = ""
 	p.enter(v1beta1.StepCopying, p.Object.ProgressDeadline())
 	p.move(Telling{Reason: "Promoting", Moment: Moved, Severity: Info,
 		What: fmt.Sprintf("promoting %s: %s rolls to it", r.Revision.Image, p.Object.PrimaryName()), Why: why,
@@ -24,7 +25,7 @@ func (p *plan) copy() {
 	r := p.status.Rollout
 	want := max(r.PrimaryReplicas, p.Primary.Replicas)
 	switch {
-	case p.Target.Revision.Name == p.status.LastPromotedSpec:
+	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
 		p.restoreFor(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s", p.spec.TargetRef.Name, r.From.Image))
 	case p.Primary.Ready(r.Revision.Name, want, p.spec.Analysis.PrimaryReadyPercent()):
 		p.promote(r.Revision)

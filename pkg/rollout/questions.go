@@ -7,16 +7,16 @@ import (
 	"github.com/serin-dev/serin/pkg/analysis"
 )
 
-// askMetrics puts every metric of the analysis and judges what has been answered. No query looks
-// back beyond the revision's first request: a fix does not inherit its predecessor's errors.
-func (p *plan) askMetrics() ([]analysis.Check, bool) {
+// askMetrics puts every metric of the step and judges what has been answered. No query looks back
+// beyond since, the revision's first request: a fix does not inherit its predecessor's errors.
+func (p *plan) askMetrics(since time.Time, primary bool) ([]analysis.Check, bool) {
 	all := true
 	var checks []analysis.Check
-	for i, m := range p.metrics() {
-		exposed := p.Now.Sub(p.status.Rollout.ExposedSince.Time)
+	for i, m := range p.step().Metrics {
+		exposed := p.Now.Sub(since)
 		a, ok := p.poll(Question{
-			Kind: AskMetric, Metric: &m, Index: i,
-			Since: p.status.Rollout.ExposedSince.Time, Window: min(m.IntervalDuration(), exposed),
+			Kind: AskMetric, Metric: &m, Index: i, Primary: primary,
+			Since: since, Window: min(m.IntervalDuration(), exposed),
 		}, p.turn())
 		if !ok {
 			all = false
@@ -53,8 +53,12 @@ func Threshold(m v1beta1.CanaryMetric) analysis.Threshold {
 	return t
 }
 
-// askShare asks how the requests were split since the weight was written.
+// askShare asks how the requests were split since the weight was written. At a weight of 0 there is
+// nothing to see: what rules send is no share.
 func (p *plan) askShare() (analysis.Share, bool) {
+	if p.status.CanaryWeight == 0 {
+		return analysis.Share{Force: analysis.Unverified}, true
+	}
 	since := p.status.Rollout.WeightSince.Time
 	a, ok := p.poll(Question{
 		Kind: AskShare, Since: since.Add(propagation), Window: p.Now.Sub(since),
@@ -62,7 +66,11 @@ func (p *plan) askShare() (analysis.Share, bool) {
 	if !ok {
 		return analysis.Share{}, false
 	}
-	return analysis.JudgeShare(p.status.CanaryWeight, p.weightBefore(), a.Counts), true
+	share := analysis.JudgeShare(p.status.CanaryWeight, p.weightBefore(), a.Counts)
+	if rules := p.status.Rollout.Rules; rules != nil && share.Force == analysis.Contradicted {
+		share.Force = analysis.Unverified // matches and kept users come on top of the weight
+	}
+	return share, true
 }
 
 // weightBefore is the listed weight below the present one: what a gateway serves that stands still.

@@ -49,13 +49,14 @@ func (p *plan) repairApex() {
 // with an older stamp our own write is still on its way.
 func (p *plan) repairRoute() {
 	w := p.status.WeightTransition
-	if !p.Route.Exists || p.Route.CanaryWeight == p.status.CanaryWeight || p.Route.Stamp == 0 || p.Route.Stamp < w {
+	asked := p.Route.CanaryWeight == p.status.CanaryWeight && p.Route.Rules == rulesOf(p.status)
+	if !p.Route.Exists || asked || p.Route.Stamp == 0 || p.Route.Stamp < w {
 		return
 	}
 	n := p.repairs()
 	n.Route++
 	p.move(Telling{Reason: "RouteRepaired", Moment: Notice, Severity: Warning,
-		What: fmt.Sprintf("somebody edited the weights of the route; they are set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
+		What: fmt.Sprintf("somebody edited the route; it is set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
 		Next: "To stop a rollout, put the template back or set spec.suspend"})
 }
 

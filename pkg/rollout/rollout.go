@@ -21,6 +21,12 @@ type Observed struct {
 	Primary, Canary    Workload
 	Apex               Apex
 	Route              Route
+	// Command is the last one that was given; nil without.
+	Command *Command
+	// Revisions are the snapshots that are kept, newest first.
+	Revisions []Snapshot
+	// Ahead says whom a new rollout has to wait for; empty for nobody.
+	Ahead string
 	// Answers to questions that were asked, by key. A missing one has not been answered yet.
 	Answers map[string]Answer
 	// HighestStamp is the highest transition found on anything that Serin wrote for this canary. A
@@ -30,6 +36,23 @@ type Observed struct {
 
 // Problem is something that the user must mend: what is wrong, where, and what to do.
 type Problem struct{ Reason, Message string }
+
+// Command is what somebody asked for.
+type Command struct {
+	v1beta1.Command
+	// Written is the text as it stands; Wrong says why it is none that can be obeyed.
+	Written, Wrong string
+	// SelfReported is true where nobody vouches for who asked.
+	SelfReported bool
+}
+
+// Snapshot is a revision that can be returned to.
+type Snapshot struct {
+	v1beta1.RevisionStatus
+	Number int64
+	// Commit that the template was made from, where it says.
+	Commit string
+}
 
 // Target is the user's workload, the template.
 type Target struct {
@@ -118,6 +141,8 @@ type Question struct {
 	Metric *v1beta1.CanaryMetric
 	Hook   *v1beta1.CanaryWebhook
 	Index  int
+	// Primary is true where the metric is asked of the primary's pods.
+	Primary bool
 	// Since bounds every look back: nothing before it is this revision's, or this weight's.
 	Since time.Time
 	// Window that a query looks back over.

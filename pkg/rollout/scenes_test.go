@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,7 +156,7 @@ func (sc scene) check(t *testing.T, s *sim) {
 	if st.Phase != sc.phase || st.Promoted == nil || st.Promoted.Name != "podinfo-"+sc.promoted {
 		t.Errorf("ended as %s with %v promoted, want %s with %s\n%s", st.Phase, st.Promoted, sc.phase, sc.promoted, s.out.String())
 	}
-	if s.route.CanaryWeight != 0 || s.canary.replicas != 0 || s.primary.revision != "podinfo-"+sc.promoted || s.target.Replicas != 0 {
+	if s.route.CanaryWeight != 0 || s.route.Rules != "" || s.canary.replicas != 0 || s.primary.revision != "podinfo-"+sc.promoted || s.target.Replicas != 0 {
 		t.Errorf("not at rest: route %+v, canary %+v, primary %+v, target %+v\n%s", s.route, s.canary, s.primary, s.target, s.out.String())
 	}
 	if s.primary.floor != 0 {
@@ -164,7 +165,7 @@ func (sc scene) check(t *testing.T, s *sim) {
 }
 
 func TestScenesReadAsTheirTranscripts(t *testing.T) {
-	for _, sc := range scenes {
+	for _, sc := range slices.Concat(scenes, strategies, steered) {
 		t.Run(sc.name, func(t *testing.T) {
 			s := sc.run(t, nil)
 			sc.check(t, s)
@@ -188,7 +189,7 @@ func TestScenesReadAsTheirTranscripts(t *testing.T) {
 // TestScenesEndTheSameInAnyOrder delays pods, answers and watch events by chance: the way differs,
 // the end does not.
 func TestScenesEndTheSameInAnyOrder(t *testing.T) {
-	for _, sc := range scenes {
+	for _, sc := range slices.Concat(scenes, strategies, steered) {
 		for seed := range uint64(15) {
 			t.Run(fmt.Sprintf("%s/seed %d", sc.name, seed), func(t *testing.T) {
 				sc.lasts += 3 * time.Minute

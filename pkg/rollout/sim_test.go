@@ -44,6 +44,9 @@ type sim struct {
 	inProxy v1beta1.Weight
 	follows bool
 	writes  int
+	command *Command
+	ahead   string
+	seen    []v1beta1.RevisionStatus
 	// stamp is the highest transition that the world carries.
 	stamp int64
 }
@@ -120,7 +123,7 @@ func succeedingAt(rate float64) func(*sim, Question) (Answer, bool) {
 
 func (s *sim) observed() Observed {
 	return Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
-		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers}
+		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers, Command: s.command, Ahead: s.ahead, Revisions: s.snapshots()}
 }
 
 func (s *sim) workload(p *pods) Workload {
@@ -217,8 +220,11 @@ func (s *sim) apply(w World) {
 		s.apex.ToPrimary = true
 		s.line("write", "apex Service selects the primary")
 	}
-	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight) {
+	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight || s.route.Rules != w.Route.Rules.Digest()) {
 		s.checkRaise(w.Route.CanaryWeight)
+		if s.route.Rules != w.Route.Rules.Digest() {
+			s.checkRules(w.Route.Rules)
+		}
 		s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
 		s.line("write", "route %s/%s", v1beta1.FullWeight-w.Route.CanaryWeight, w.Route.CanaryWeight)
 		s.at(time.Second, "", func() {
@@ -286,6 +292,31 @@ func (s *sim) at(d time.Duration, what string, do func()) {
 	s.events = append(s.events, event{at: s.now.Add(d), what: what, do: do})
 }
 
+// snapshots are the revisions that the target ever held.
+func (s *sim) snapshots() []Snapshot {
+	if len(s.seen) == 0 || s.seen[len(s.seen)-1].Name != s.target.Revision.Name {
+		s.seen = slices.DeleteFunc(s.seen, func(r v1beta1.RevisionStatus) bool { return r.Name == s.target.Revision.Name })
+		s.seen = append(s.seen, s.target.Revision)
+	}
+	var all []Snapshot
+	for i := range s.seen {
+		r := s.seen[len(s.seen)-1-i]
+		all = append(all, Snapshot{RevisionStatus: r, Number: int64(len(s.seen) - i), Commit: "c0ffee" + strings.ReplaceAll(r.Name, ".", "")})
+	}
+	return all
+}
+
+// tell gives the canary a command after d.
+func (s *sim) tell(d time.Duration, text string) {
+	s.user(d, "kubectl serin "+text, func() {
+		c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.command = &Command{Command: c}
+	})
+}
+
 // user does something after d.
 func (s *sim) user(d time.Duration, what string, do func()) {
 	s.events = append(s.events, event{at: s.begin.Add(d), what: what, do: do})
@@ -320,6 +351,27 @@ func (s *sim) run(d time.Duration) {
 	}
 }
 
+// checkRules: no request is sent or copied to a canary that is not there.
+func (s *sim) checkRules(rules v1beta1.RouteRules) {
+	s.route.Rules = rules.Digest()
+	var what []string
+	if n := len(rules.Match); n > 0 {
+		what = append(what, fmt.Sprintf("%d matches", n))
+	}
+	if rules.Mirror > 0 {
+		what = append(what, fmt.Sprintf("%s %% copied", rules.Mirror))
+	}
+	if rules.Affinity != nil {
+		what = append(what, "kept by cookie "+rules.Affinity.CookieName)
+	}
+	if len(what) == 0 {
+		what = []string{"none"}
+	} else if r := s.c.Status.Rollout; s.canary.revision != r.Revision.Name || s.canary.ready == 0 {
+		s.t.Errorf("rules %v for a canary that is not ready: %+v", what, s.canary)
+	}
+	s.line("write", "rules: %s", strings.Join(what, ", "))
+}
+
 func (s *sim) line(who, format string, args ...any) {
 	at := s.now.Sub(s.begin).Round(100 * time.Millisecond)
 	fmt.Fprintf(&s.out, "%7.1fs  %-8s %s\n", at.Seconds(), who, fmt.Sprintf(format, args...))
@@ -330,7 +382,7 @@ func (s *sim) line(who, format string, args ...any) {
 func (s *sim) checkRaise(weight v1beta1.Weight) {
 	if weight > s.route.CanaryWeight && s.route.Exists {
 		r := s.c.Status.Rollout
-		if s.canary == nil || s.canary.revision != r.Revision.Name || s.canary.ready < capacity(s.primary.replicas, weight) {
+		if s.canary == nil || s.canary.revision != r.Revision.Name && s.canary.revision != s.c.Status.LastPromotedSpec || s.canary.ready < capacity(s.primary.replicas, weight) {
 			s.t.Errorf("weight raised to %s on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}

@@ -12,14 +12,16 @@ import (
 // start waits at weight 0 until the canary's pods of the revision are ready, asks the pre-rollout
 // hooks, and takes the first weight.
 func (p *plan) start() {
-	if p.abandoned() {
+	if p.abandoned() || p.rollbackAsked() {
 		return
 	}
 	r := p.status.Rollout
+	p.follow()
+	first, _ := p.upcoming()
 	if p.Route.Problem != nil {
 		p.stall(*p.Route.Problem)
 	}
-	p.size(p.nextWeight())
+	p.size(first.Capacity)
 	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {
 		p.canaryStarting()
 		return
@@ -27,20 +29,36 @@ func (p *plan) start() {
 	if p.waiting.stalled {
 		return
 	}
-	if p.spec.SkipAnalysis {
+	switch {
+	case p.spec.SkipAnalysis:
 		p.beginPromotion("the analysis is skipped (spec.skipAnalysis)")
+		return
+	case r.Skipped != "":
+		p.beginPromotion("the analysis is skipped: " + r.Skipped)
+		return
+	case p.forced():
 		return
 	}
 	if !p.hooksPassed(v1beta1.HookPreRollout) {
 		return
 	}
-	p.shift(p.nextWeight(), Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
+	if (first.Weight > 0 || p.status.PausedAt != nil) && !p.gateOpen(v1beta1.HookConfirmTrafficIncrease, false) {
+		return
+	}
+	p.shift(first, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
 		Why: fmt.Sprintf("%d of %s ready", p.Canary.Available, podsOf(r.CanaryReplicas, "canary"))})
 }
 
 func (p *plan) canaryStarting() {
 	r := p.status.Rollout
 	state := progress(p.Canary, r.CanaryReplicas)
+	if overdue(p.Now, r.Until) && r.Gate != nil {
+		// They were ready and a gate kept the rollout waiting: they have their time once more.
+		r.Gate, r.Since = nil, micro(p.Now)
+		r.Until = new(micro(p.Now.Add(p.Object.ProgressDeadline())))
+		p.touch()
+		return
+	}
 	if overdue(p.Now, r.Until) {
 		p.fail("CanaryNotReady", fmt.Sprintf("the canary's pods did not become ready in %s: %s",
 			span(r.Until.Sub(r.Since.Time)), state))
@@ -139,6 +157,9 @@ func (p *plan) count(failed bool, what, why, next string) {
 // abandoned ends the run when the template is no longer the revision under analysis.
 func (p *plan) abandoned() bool {
 	r, t := p.status.Rollout, p.Target.Revision
+	if r.Pinned && t.Name == p.status.Rejected {
+		return false // a command chose the revision over what the template holds
+	}
 	switch t.Name {
 	case "", r.Revision.Name:
 		return false

@@ -30,6 +30,8 @@ type Clone struct {
 	Revision string
 	// Replicas wanted; nil leaves them to whoever sizes it.
 	Replicas *int32
+	// RestartedAt marks its pods, so that a new mark replaces them; empty leaves them.
+	RestartedAt string
 	// Floor keeps an autoscaler from going below it; 0 is none.
 	Floor int32
 }
@@ -88,7 +90,7 @@ func initializing(o Observed, w World) World {
 // canary at zero, the target empty.
 func serving(o Observed, w *World) {
 	s := &o.Object.Status
-	w.Primary = &Clone{Revision: s.LastPromotedSpec}
+	w.Primary = &Clone{Revision: s.LastPromotedSpec, RestartedAt: s.RestartedAt}
 	w.ApexToPrimary = true
 	w.Route = &RouteWish{CanaryWeight: s.CanaryWeight}
 	if s.Rollout != nil && s.Rollout.Rules != nil {
@@ -112,6 +114,8 @@ func running(r *v1beta1.RolloutStatus, w *World) {
 		w.Canary.Revision = r.Revision.Name
 	case v1beta1.StepCopying:
 		w.Primary.Revision = r.Revision.Name
+	case v1beta1.StepBaking:
+		w.Canary.Revision = r.From.Name
 	case v1beta1.StepScalingDown:
 		w.Primary.Floor = 0
 	default: // both keep what they run

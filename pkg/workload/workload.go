@@ -56,6 +56,8 @@ type Clone struct {
 	Template map[string]any
 	Replicas int32
 	Stamp    int64
+	// RestartedAt marks the pods; a new mark replaces them. Empty for none.
+	RestartedAt string
 }
 
 // Name of the clone's Deployment.
@@ -130,6 +132,9 @@ func (c Clone) PodTemplate() map[string]any {
 	labels = c.mark(labels)
 	labels[v1beta1.RevisionLabel] = v1beta1.LabelValue(c.Revision)
 	_ = unstructured.SetNestedStringMap(t, labels, "metadata", "labels")
+	if c.RestartedAt != "" {
+		_ = unstructured.SetNestedField(t, c.RestartedAt, "metadata", "annotations", v1beta1.RestartedAnnotation)
+	}
 	spec, _, _ := unstructured.NestedFieldNoCopy(t, "spec")
 	c.rewriteSelectors(spec)
 	return t

@@ -130,17 +130,19 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 		return fmt.Sprintf(`%s{namespace=%q,side=%q}`, name, t.Canary.Namespace, t.Apex+"-"+side)
 	}
 	return router.Telemetry{
-		SuccessRate:     series("fake_success_rate", "canary"),
-		Latency:         series("fake_latency", "canary"),
-		PrimaryRequests: series("fake_requests_total", "primary"),
-		CanaryRequests:  series("fake_requests_total", "canary"),
-		PrimaryActive:   series("fake_requests_active", "primary"),
-		CanaryActive:    series("fake_requests_active", "canary"),
+		SuccessRate:        series("fake_success_rate", "canary"),
+		Latency:            series("fake_latency", "canary"),
+		PrimarySuccessRate: series("fake_success_rate", "primary"),
+		PrimaryLatency:     series("fake_latency", "primary"),
+		PrimaryRequests:    series("fake_requests_total", "primary"),
+		CanaryRequests:     series("fake_requests_total", "canary"),
+		PrimaryActive:      series("fake_requests_active", "primary"),
+		CanaryActive:       series("fake_requests_active", "canary"),
 	}
 }
 
 // Features: everything can be remembered.
-func (r *Router) Features() router.Features {
+func (*Router) Features() router.Features {
 	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
 		Mirror: true, MirrorShare: true, Affinity: true}
 }

@@ -17,11 +17,16 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 		return fmt.Sprintf(`%s{envoy_cluster_name=~"%s|%s"%s}`, series, n.cluster(s), n.gatewayCluster(s), more)
 	}
 	const answers, times = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"
+	rate := func(s side) string {
+		return fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
+			selector(answers, s, `,envoy_response_code!~"5.*"`), selector(answers, s, ""))
+	}
+	latency := func(s side) string {
+		return fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))", selector(times, s, ""))
+	}
 	return router.Telemetry{
-		SuccessRate: fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
-			selector(answers, canary, `,envoy_response_code!~"5.*"`), selector(answers, canary, "")),
-		Latency: fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))",
-			selector(times, canary, "")),
+		SuccessRate: rate(canary), Latency: latency(canary),
+		PrimarySuccessRate: rate(primary), PrimaryLatency: latency(primary),
 		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary, ""),
 		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary, ""),
 		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary, ""),

@@ -15,7 +15,11 @@ const home = "/home/app"
 
 // programs are those that webhooks in the field call. BusyBox stands in for the
 // small tools around them.
-var programs = []string{"bash", "busybox", "curl", "grep", "hey", "wget"}
+var programs = []string{"bash", "busybox", "curl", "grep", "jq", "wget", "wrk"}
+
+// links are names that the load tester itself answers to: its own for people, those
+// of load generators for webhooks.
+var links = []string{"ghz", "grpc_health_probe", "hey", "loadtester"}
 
 // applets are the names that BusyBox answers to in the image.
 var applets = strings.Fields(`
@@ -42,6 +46,7 @@ func (o options) image(ctx context.Context, arch, binary string) (archive.Image,
 	if err != nil {
 		return archive.Image{}, err
 	}
+	files = append(files, linkFiles()...)
 	return archive.Image{
 		Tags: o.tags, Arch: arch, User: "65532:65532", WorkDir: home,
 		Entrypoint: []string{home + "/loadtester"},
@@ -77,4 +82,12 @@ func toolFiles(root, arch string) ([]archive.File, error) {
 		files = append(files, archive.File{Path: path, From: filepath.Join(root, path)})
 	}
 	return files, nil
+}
+
+func linkFiles() []archive.File {
+	var files []archive.File
+	for _, name := range links {
+		files = append(files, archive.File{Path: "usr/bin/" + name, Link: home + "/loadtester"})
+	}
+	return files
 }

@@ -3,16 +3,20 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-dev/serin/deploy/image/parts"
 )
 
 // debianImage lets the test download packages and run programs with root's rights:
@@ -44,7 +48,12 @@ func TestProgramsOfTheImageRun(t *testing.T) {
 		"curl with TLS, refused by nobody there": {"curl -sS https://127.0.0.1:1 2>&1 | grep -o 'connect to 127.0.0.1'", "connect to 127.0.0.1"},
 		"grep":                                   {"echo token | grep -oP 'tok(?=en)'", "tok"},
 		"wget":                                   {"wget -q -O - http://127.0.0.1:1; echo $?", "4"},
-		"hey":                                    {"hey -n 1 -c 1 http://127.0.0.1:1 | grep -c refused", "1"},
+		"hey":                                    {"hey -n 1 -c 1 http://127.0.0.1:1 2>&1 | grep -o 'no request was answered'", "no request was answered"},
+		"ghz":                                    {"ghz -n 1 -c 1 --insecure 127.0.0.1:1 2>&1 | grep -o 'no request was answered'", "no request was answered"},
+		"grpc_health_probe":                      {"grpc_health_probe -addr=127.0.0.1:1 2>&1 | grep -o 'connection refused'", "connection refused"},
+		"jq":                                     {"echo '{\"a\": 1}' | jq .a", "1"},
+		"wrk":                                    {"wrk -v | grep -o '^wrk'", "wrk"},
+		"a gate by name":                         {"loadtester gate -address http://127.0.0.1:1 open a.b 2>&1 | grep -o -- '-address says where'", "-address says where"},
 		"a name":                                 {"curl -s http://localhost:1; echo $?", "7"},
 		"authorities":                            {"grep -c BEGIN /etc/ssl/certs/ca-certificates.crt | sed 's/[0-9][0-9][0-9]/many/'", "many"},
 		"temporary files":                        {"f=$(mktemp) && echo kept > $f && cat $f", "kept"},
@@ -65,6 +74,32 @@ func TestProgramsOfTheImageRun(t *testing.T) {
 				t.Errorf("output (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Each name leads to the program, and the program knows it.
+func TestProgramAnswersToItsLinks(t *testing.T) {
+	root := t.TempDir()
+	binary := filepath.Join(root, home, "loadtester")
+	program := parts.Program{Package: "../../../cmd/loadtester", Version: "test"}
+	if err := program.Build(t.Context(), runtime.GOARCH, binary); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range linkFiles() {
+		name := filepath.Join(root, file.Path)
+		names = append(names, "/"+file.Path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.Symlink(filepath.Join(root, file.Link), name)); err != nil {
+			t.Fatal(err)
+		}
+		usage := "Usage of " + filepath.Base(name) + ":"
+		if out, _ := exec.CommandContext(t.Context(), name, "-h").CombinedOutput(); !strings.HasPrefix(string(out), usage) {
+			t.Errorf("%s -h says %q, want %q", file.Path, out, usage)
+		}
+	}
+	want := []string{"/usr/bin/ghz", "/usr/bin/grpc_health_probe", "/usr/bin/hey", "/usr/bin/loadtester"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // debian are the packages that hold programs. Their dependencies come with them.
-var debian = []string{"bash", "busybox-static", "curl", "grep", "hey", "wget"}
+var debian = []string{"bash", "busybox-static", "curl", "grep", "jq", "wget", "wrk"}
 
 // packageList is the file below the root that names the packages in it.
 const packageList = "packages"

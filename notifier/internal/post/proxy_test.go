@@ -1,4 +1,4 @@
-package slack
+package post
 
 import (
 	"crypto/x509"
@@ -12,9 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/serin-dev/serin/notifier"
-	"github.com/serin-dev/serin/notifier/notifiertest"
 )
 
 // proxy is an HTTP proxy that leads every request to one server, whatever it asks for, and keeps what
@@ -73,7 +70,7 @@ func (p *proxy) tunnel(rw http.ResponseWriter) {
 	_ = client.Close()
 }
 
-// The addresses do not exist or do not serve Slack, so that only the proxy can have delivered.
+// The addresses do not exist or serve something else, so that only the proxy can have delivered.
 func TestProxy(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		address         string
@@ -87,29 +84,34 @@ func TestProxy(t *testing.T) {
 			address: "https://example.com", env: true, configured: true, want: "CONNECT example.com:443 Basic dXNlcjpwYTU1dzByZA==",
 		},
 		"a configured proxy carries plain HTTP": {
-			address: "http://slack.invalid", configured: true, want: "POST slack.invalid Basic dXNlcjpwYTU1dzByZA==",
+			address: "http://acme.invalid", configured: true, want: "POST acme.invalid Basic dXNlcjpwYTU1dzByZA==",
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			w := &workspace{}
-			target, roots := w.webhookURL(t), (*x509.CertPool)(nil)
+			s, roots := httptest.NewUnstartedServer(status(http.StatusOK, "")), x509.NewCertPool()
 			if strings.HasPrefix(test.address, "https:") {
-				target, roots = overTLS(t, target)
+				s.StartTLS()
+				roots.AddCert(s.Certificate())
+			} else {
+				s.Start()
 			}
-			p, address := startProxy(t, target)
-			cfg := notifier.Config{Address: test.address + webhookPath}
+			t.Cleanup(s.Close)
+			p, proxyURL := startProxy(t, s.URL)
 			if test.env {
-				t.Setenv("HTTPS_PROXY", address)
+				t.Setenv("HTTPS_PROXY", proxyURL)
 			}
+			configured := ""
 			if test.configured {
 				t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-				cfg.Proxy = strings.Replace(address, "://", "://user:pa55w0rd@", 1)
+				configured = strings.Replace(proxyURL, "://", "://user:pa55w0rd@", 1)
 			}
-			n, err := build(cfg, roots)
+			c, err := New("acme", configured, roots)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tell(t, n, notifiertest.Rollback()[0], "")
+			if err := c.send(t.Context(), address(t, test.address+secret)); err != nil {
+				t.Fatal(err)
+			}
 			if diff := cmp.Diff([]string{test.want}, p.asked); diff != "" {
 				t.Errorf("asked of the proxy (-want +got):\n%s", diff)
 			}
