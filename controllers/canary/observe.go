@@ -37,6 +37,8 @@ type view struct {
 	router             router.Router
 	routed             router.Target
 	state              router.State
+	// features of the router, or of the proxy behind this very route where that is known to do less.
+	features router.Features
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -232,8 +234,16 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		v.state.Problems = append(v.state.Problems, refusal)
 	}
 	v.HighestStamp = max(v.HighestStamp, int64(v.state.Stamp))
+	v.features = v.router.Features()
+	if v.state.Features != nil {
+		v.features = *v.state.Features
+	}
 	v.Route = routeFacts(v.state)
-	v.Route.Weighted = v.router.Features().Weights
+	v.Route.Weighted = v.features.Weights
+	// What cannot be done was left out, with a warning: the rest stands for all.
+	if ro := c.Status.Rollout; ro != nil && ro.Rules != nil && v.state.Rules == v.features.Heed(*ro.Rules).Digest() {
+		v.Route.Rules = ro.Rules.Digest()
+	}
 	for _, p := range v.state.Problems {
 		if p.Warning {
 			v.warning(p.Reason, "%s", p.Message)

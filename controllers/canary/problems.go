@@ -33,7 +33,7 @@ func (r *Reconciler) seeStrategy(v *view) {
 	if a == nil || v.router == nil {
 		return
 	}
-	f, provider := v.router.Features(), r.provider(v.canary)
+	f, provider := v.features, r.provider(v.canary)
 	w := wishesOf(a)
 	if !f.Weights {
 		if asked := set(map[string]bool{"match": len(w.match) > 0, "weights": w.weights && a.Iterations == 0, "mirror": w.mirror, "sessionAffinity": a.SessionAffinity != nil}); len(asked) > 0 {
@@ -117,9 +117,7 @@ func (r *Reconciler) seeHooks(v *view) {
 // seeIgnored warns about fields that have no effect with the canary's router, as they have none in Flagger.
 func (r *Reconciler) seeIgnored(v *view) {
 	s := v.canary.Spec.Service
-	heeded := func(field string) bool {
-		return v.router != nil && slices.Contains(v.router.Features().ServiceFields, field)
-	}
+	heeded := func(field string) bool { return slices.Contains(v.features.ServiceFields, field) }
 	ignored := slices.DeleteFunc(set(map[string]bool{
 		"timeout": s.Timeout != "", "backendTimeout": s.BackendTimeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
 		"hosts": len(s.Hosts) > 0, "delegation": s.Delegation, "trafficPolicy": s.TrafficPolicy != nil,

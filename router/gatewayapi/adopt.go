@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/internal/object"
 )
@@ -13,8 +14,11 @@ const originalAnnotation = "serin.dev/original-route"
 
 // adopt turns the rules of a user's route that send to the apex Service into bases at 100/0. Matches,
 // filters and timeouts stay, so do rules that send elsewhere. A route without any such rule is left
-// alone: what it is for cannot be guessed.
+// alone: what it is for cannot be guessed. Rules that pick requests go with the base that they are for.
 func (rt *route) adopt() error {
+	if err := rt.rule(v1beta1.RouteRules{}); err != nil {
+		return err
+	}
 	var originals []any
 	for _, r := range rt.rules() {
 		if !rt.sendsToApex(r) {

@@ -2,6 +2,8 @@ package gatewayapi
 
 import (
 	"maps"
+	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,14 +30,16 @@ func subject(w *world) routertest.Subject {
 		Writes:      func() int { return w.writes },
 		BeforeWrite: func(f func()) { w.hook = f },
 		Edit:        func(t *testing.T, weights router.Weights) { editWeights(t, w, weights) },
+		EditRules:   func(t *testing.T) { editRules(t, w) },
 		Decorate:    func(t *testing.T) func(*testing.T) { return decorate(t, w) },
 		Delete:      func(t *testing.T) { must(t, w.raw.Delete(t.Context(), w.read(t))) },
 		Reject: func(t *testing.T, words string) {
-			w.report(t, "traefik.io/gateway-controller", condition("Accepted", "False", "UnsupportedValue", words))
+			w.report(t, "traefik.io/gateway-controller", says("Accepted", "False", "UnsupportedValue", words))
 		},
 		Accept:   func(t *testing.T) { w.report(t, "traefik.io/gateway-controller", accepted()) },
 		Pass:     func() {},
 		Released: func(t *testing.T) { wantReleased(t, w) },
+		Ask:      func(t *testing.T, r *http.Request) routertest.Answer { return ask(t, w, r) },
 		Raw:      func(t *testing.T, weights router.Weights) { wantRaw(t, w, weights) },
 	}
 }
@@ -51,7 +55,7 @@ func editWeights(t *testing.T, w *world, weights router.Weights) {
 	n := names{w.target}
 	w.alter(t, func(u *unstructured.Unstructured) {
 		for _, r := range rulesOf(u) {
-			if n.sends(r) {
+			if n.sends(r) && !n.picks(r) {
 				n.reweigh(r, weights)
 			}
 		}
@@ -84,20 +88,20 @@ func decorate(t *testing.T, w *world) func(*testing.T) {
 		if u.GetLabels()["team"] != "blue" || u.GetAnnotations()["argocd.argoproj.io/tracking-id"] != "apps:podinfo" {
 			t.Errorf("foreign metadata is gone: %v %v", u.GetLabels(), u.GetAnnotations())
 		}
-		rules := rulesOf(u)
+		rules := slices.DeleteFunc(rulesOf(u), names{w.target}.picks)
 		if len(rules) != 2 {
 			t.Fatalf("the route has %d rules, want 2", len(rules))
 		}
 		if diff := cmp.Diff(own, map[string]any(rules[0])); diff != "" {
 			t.Errorf("the user's own rule changed (-want +got):\n%s", diff)
 		}
-		for field, want := range more {
-			if diff := cmp.Diff(want, rules[1][field]); diff != "" {
-				t.Errorf("%s of our rule changed (-want +got):\n%s", field, diff)
-			}
+		// Rules of an analysis add filters after the user's.
+		got := map[string]any{"filters": filtersOf(rules[1])[:1], "timeouts": rules[1]["timeouts"]}
+		if diff := cmp.Diff(more, got); diff != "" {
+			t.Errorf("our rule changed (-want +got):\n%s", diff)
 		}
-		if list := rules[1].backends(); len(list) == 2 && list[1]["filters"] == nil {
-			t.Error("the filter of the canary's backend is gone")
+		if list := rules[1].backends(); len(list) == 2 && !cmp.Equal(header("x-trace"), filtersOf(list[1])[:1]) {
+			t.Errorf("the filter of the canary's backend is gone: %v", list[1])
 		}
 	}
 }
@@ -123,7 +127,7 @@ func wantReleased(t *testing.T, w *world) {
 	if diff := cmp.Diff(any(apex), rules[len(rules)-1]["backendRefs"]); diff != "" {
 		t.Errorf("the released rule's backends (-want +got):\n%s", diff)
 	}
-	for _, mark := range []string{v1beta1.TransitionAnnotation, originalAnnotation, generatedAnnotation} {
+	for _, mark := range []string{v1beta1.TransitionAnnotation, originalAnnotation, generatedAnnotation, rulesAnnotation} {
 		if _, ok := u.GetAnnotations()[mark]; ok {
 			t.Errorf("annotation %s is still there", mark)
 		}

@@ -50,6 +50,4 @@ func New(c client.Client) (router.Router, error) {
 }
 
 // Features of an HTTPRoute. What the implementation behind a route lacks is in its State.
-func (r *Router) Features() router.Features {
-	return router.Features{Weights: true, Tenths: true, ServiceFields: serviceFields}
-}
+func (r *Router) Features() router.Features { return fullFeatures() }

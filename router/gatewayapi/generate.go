@@ -31,10 +31,14 @@ func (rt *route) described() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	matches, err := rt.matches()
+	if err != nil {
+		return nil, err
+	}
 	spec, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&gatewayv1.HTTPRouteSpec{
 		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: rt.parentRefs()},
 		Hostnames:       rt.hostnames(),
-		Rules:           []gatewayv1.HTTPRouteRule{{Matches: rt.matches(), Filters: filters, Timeouts: rt.timeouts()}},
+		Rules:           []gatewayv1.HTTPRouteRule{{Matches: matches, Filters: filters, Timeouts: rt.timeouts()}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make HTTPRoute %s: %w", rt.key(), err)
@@ -51,10 +55,10 @@ func (rt *route) generate() error { return rt.regenerate(map[string]any{}) }
 // follow brings a route that Serin made, or that an earlier tool made of a Canary, up to date with
 // spec.service. On a user's own route nothing is followed.
 func (rt *route) follow() error {
-	text, ours := rt.live.GetAnnotations()[generatedAnnotation]
-	if !ours && !object.CanaryOwned(rt.live) {
+	if !rt.generated() {
 		return nil
 	}
+	text := rt.live.GetAnnotations()[generatedAnnotation]
 	var before map[string]any
 	if err := json.Unmarshal([]byte(text), &before); err != nil {
 		// Nothing tells what was generated: what stands counts as that.
@@ -63,6 +67,19 @@ func (rt *route) follow() error {
 		}
 	}
 	return rt.regenerate(before)
+}
+
+func (rt *route) generated() bool {
+	_, ours := rt.live.GetAnnotations()[generatedAnnotation]
+	return ours || object.CanaryOwned(rt.live)
+}
+
+// left are the fields of spec.service that are set, and left to the user on a route of theirs.
+func (rt *route) left() []string {
+	if rt.generated() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(serviceFields), func(field string) bool { return !rt.asks(field) })
 }
 
 // regenerate writes the fields that spec.service describes otherwise than before.

@@ -2,7 +2,6 @@ package gatewayapi
 
 import (
 	"context"
-	"maps"
 
 	"k8s.io/apimachinery/pkg/util/json"
 
@@ -19,6 +18,9 @@ func (r *Router) Release(ctx context.Context, t router.Target) error {
 	if err != nil || !rt.exists() || rt.taken() != nil {
 		return err
 	}
+	if err := rt.rule(v1beta1.RouteRules{}); err != nil {
+		return err
+	}
 	rt.handBack()
 	object.RemoveLabels(rt.wanted, v1beta1.CanaryLabel)
 	object.RemoveAnnotations(rt.wanted, v1beta1.TransitionAnnotation, originalAnnotation, generatedAnnotation)
@@ -33,18 +35,9 @@ func (rt *route) handBack() {
 			r["backendRefs"] = originals[i]
 			continue
 		}
-		r.setBackends([]backend{rt.primaryOf(r).toService(rt.Apex, rt.Port).weighing(1)})
+		// The apex Service gets the filters that the primary has.
+		r.setBackends([]backend{rt.backendOf(r, primary).toService(rt.Apex, rt.Port).weighing(1)})
 	}
-}
-
-// primaryOf is the rule's backend for the primary, whose filters the apex Service gets.
-func (n names) primaryOf(r rule) backend {
-	for _, b := range r.backends() {
-		if s, ok := n.sideOf(b); ok && s == primary {
-			return maps.Clone(b)
-		}
-	}
-	return nil
 }
 
 // originals returns the backends that adoption replaced, or nil where they cannot be told apart any

@@ -85,7 +85,7 @@ func rulesOf(u *unstructured.Unstructured) []rule {
 
 // bases are the rules that share the traffic between the two sides.
 func (rt *route) bases() []rule {
-	return slices.DeleteFunc(rt.rules(), func(r rule) bool { return !rt.sends(r) })
+	return slices.DeleteFunc(rt.rules(), func(r rule) bool { return !rt.sends(r) || rt.picks(r) })
 }
 
 // share sets the weights of every base.
@@ -95,10 +95,15 @@ func (rt *route) share(w router.Weights) {
 	}
 }
 
-// repair brings every base to both sides on the target's port. Its weights stay.
+// repair brings every base to both sides, and every rule of ours to the target's port. Weights stay.
 func (rt *route) repair() {
-	for _, r := range rt.bases() {
-		rt.reweigh(r, rt.names.weights(r))
+	for _, r := range rt.rules() {
+		if !rt.sends(r) {
+			continue
+		}
+		if !rt.picks(r) {
+			rt.reweigh(r, rt.names.weights(r))
+		}
 		rt.retarget(r)
 	}
 }

@@ -50,13 +50,13 @@ func (n names) hostnames() []gatewayv1.Hostname {
 	return hosts
 }
 
-func (n names) timeouts() *gatewayv1.HTTPRouteTimeouts {
+func (rt *route) timeouts() *gatewayv1.HTTPRouteTimeouts {
 	t := gatewayv1.HTTPRouteTimeouts{}
-	if n.Service.Timeout != "" {
-		t.Request = new(gatewayv1.Duration(n.Service.Timeout))
+	if rt.Service.Timeout != "" && rt.heeds("timeout") {
+		t.Request = new(gatewayv1.Duration(rt.Service.Timeout))
 	}
-	if n.Service.BackendTimeout != "" {
-		t.BackendRequest = new(gatewayv1.Duration(n.Service.BackendTimeout))
+	if rt.Service.BackendTimeout != "" && rt.heeds("backendTimeout") {
+		t.BackendRequest = new(gatewayv1.Duration(rt.Service.BackendTimeout))
 	}
 	if t == (gatewayv1.HTTPRouteTimeouts{}) {
 		return nil
@@ -65,9 +65,9 @@ func (n names) timeouts() *gatewayv1.HTTPRouteTimeouts {
 }
 
 // filters of the rule, in the order in which they are applied.
-func (n names) filters() ([]gatewayv1.HTTPRouteFilter, error) {
+func (rt *route) filters() ([]gatewayv1.HTTPRouteFilter, error) {
 	var all []gatewayv1.HTTPRouteFilter
-	if h := n.Service.Headers; h != nil {
+	if h := rt.Service.Headers; h != nil {
 		if h.Request != nil {
 			all = append(all, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: headerFilter(h.Request)})
 		}
@@ -75,17 +75,20 @@ func (n names) filters() ([]gatewayv1.HTTPRouteFilter, error) {
 			all = append(all, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterResponseHeaderModifier, ResponseHeaderModifier: headerFilter(h.Response)})
 		}
 	}
-	if rw := n.Service.Rewrite; rw != nil && (rw.URI != "" || rw.Authority != "") {
+	if rw := rt.Service.Rewrite; rw != nil && (rw.URI != "" || rw.Authority != "") {
 		all = append(all, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterURLRewrite, URLRewrite: rewrite(rw)})
 	}
-	if c := n.Service.CorsPolicy; c != nil {
+	if c := rt.Service.CorsPolicy; c != nil && rt.heeds("corsPolicy") {
 		cors, err := corsFilter(c)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterCORS, CORS: cors})
 	}
-	for _, m := range n.Service.Mirror {
+	for _, m := range rt.Service.Mirror {
+		if !rt.heeds("mirror") {
+			break
+		}
 		all = append(all, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestMirror,
 			RequestMirror: &gatewayv1.HTTPRequestMirrorFilter{BackendRef: backendRef(m.BackendRef)}})
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/serin-dev/serin/router/internal/object"
 )
 
-// Set writes the weights on every base, also where they are 0.
+// Set writes the weights on every base, also where they are 0, and the rules before and on them.
 func (r *Router) Set(ctx context.Context, t router.Target, tr router.Traffic, s router.Stamp) error {
 	if err := tr.Validate(); err != nil {
 		return err
@@ -22,7 +22,13 @@ func (r *Router) Set(ctx context.Context, t router.Target, tr router.Traffic, s 
 	if !rt.exists() || len(rt.bases()) == 0 {
 		return router.NotSeen("a rule to the two sides of " + t.Canary.String() + " in HTTPRoute " + rt.key())
 	}
+	if err := rt.refuse(tr); err != nil {
+		return err
+	}
 	rt.share(tr.Weights)
+	if err := rt.rule(tr.Rules); err != nil {
+		return err
+	}
 	object.SetStamp(rt.wanted, s)
 	return r.save(ctx, rt)
 }

@@ -23,7 +23,10 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if len(rt.bases()) == 0 {
 		return st, nil
 	}
-	st.Exists, st.Weights = true, rt.weights()
+	st.Exists, st.Weights, st.Rules = true, rt.weights(), rt.standing()
+	if len(rt.controllers()) > 0 {
+		st.Features = new(rt.features())
+	}
 	f := findings{route: rt, State: st}
 	f.shares()
 	f.wishes()
@@ -62,6 +65,14 @@ func (f *findings) shares() {
 func (f *findings) wishes() {
 	if unsaid := f.unsaid(); len(unsaid) > 0 {
 		f.warn("MatchIgnored", fmt.Sprintf("an HTTPRoute cannot express %s: the entry is met without it", strings.Join(unsaid, ", ")))
+	}
+	if lacking := f.lacking(); len(lacking) > 0 {
+		f.warn("FieldsIgnored", fmt.Sprintf("%s, which serves HTTPRoute %s, lacks what spec.service.%s asks for",
+			strings.Join(f.controllers(), ", "), f.key(), strings.Join(lacking, ", spec.service.")))
+	}
+	if left := f.left(); len(left) > 0 {
+		f.warn("FieldsIgnored", fmt.Sprintf("HTTPRoute %s was there before, and is yours but for the backends of its rules: spec.service.%s have no effect on it. "+
+			"Set them on the route itself", f.key(), strings.Join(left, ", spec.service.")))
 	}
 }
 

@@ -15,9 +15,9 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 	if err != nil || !rt.exists() {
 		return podmetrics.Telemetry()
 	}
-	for _, i := range rt.implementations() {
-		if i.telemetry != nil {
-			return i.telemetry(rt.names)
+	for _, name := range rt.controllers() {
+		if telemetry := implementations[name].telemetry; telemetry != nil {
+			return telemetry(rt.names)
 		}
 	}
 	return podmetrics.Telemetry()
@@ -31,9 +31,13 @@ func traefik(n names) router.Telemetry {
 			n.Canary.Namespace, n.Apex, n.Canary.Namespace, n.service(s), n.Canary.Namespace, n.service(s), n.Port, more)
 	}
 	const requests, times = "traefik_service_requests_total", "traefik_service_request_duration_seconds_bucket"
+	rate := func(s side) string {
+		return successRate(selector(requests, s, `,code!~"5.*"`), selector(requests, s, ""))
+	}
+	latency := func(s side) string { return "1000 * " + quantile(selector(times, s, "")) }
 	return router.Telemetry{
-		SuccessRate:     successRate(selector(requests, canary, `,code!~"5.*"`), selector(requests, canary, "")),
-		Latency:         "1000 * " + quantile(selector(times, canary, "")),
+		SuccessRate: rate(canary), Latency: latency(canary),
+		PrimarySuccessRate: rate(primary), PrimaryLatency: latency(primary),
 		PrimaryRequests: selector(requests, primary, ""),
 		CanaryRequests:  selector(requests, canary, ""),
 	}
@@ -45,9 +49,13 @@ func contour(n names) router.Telemetry {
 		return fmt.Sprintf(`%s{envoy_cluster_name="%s_%s_%d"%s}`, series, n.Canary.Namespace, n.service(s), n.Port, more)
 	}
 	const answers = "envoy_cluster_upstream_rq"
+	rate := func(s side) string {
+		return successRate(selector(answers, s, `,envoy_response_code!~"5.*"`), selector(answers, s, ""))
+	}
+	latency := func(s side) string { return quantile(selector("envoy_cluster_upstream_rq_time_bucket", s, "")) }
 	return router.Telemetry{
-		SuccessRate:     successRate(selector(answers, canary, `,envoy_response_code!~"5.*"`), selector(answers, canary, "")),
-		Latency:         quantile(selector("envoy_cluster_upstream_rq_time_bucket", canary, "")),
+		SuccessRate: rate(canary), Latency: latency(canary),
+		PrimarySuccessRate: rate(primary), PrimaryLatency: latency(primary),
 		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary, ""),
 		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary, ""),
 		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary, ""),

@@ -202,11 +202,11 @@ func (w *world) reportAs(t *testing.T, u *unstructured.Unstructured, controller 
 	}
 }
 
-func condition(kind, status, reason, message string) metav1.Condition {
+func says(kind, status, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: metav1.ConditionStatus(status), Reason: reason, Message: message}
 }
 
-func accepted() metav1.Condition { return condition("Accepted", "True", "Accepted", "") }
+func accepted() metav1.Condition { return says("Accepted", "True", "Accepted", "") }
 
 func (w *world) ensure(t *testing.T, s router.Stamp) {
 	t.Helper()

@@ -55,4 +55,3 @@ func (Router) Telemetry(router.Target) router.Telemetry { return podmetrics.Tele
 
 // Watches nothing.
 func (Router) Watches() []router.Watch { return nil }
-

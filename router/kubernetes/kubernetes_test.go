@@ -53,8 +53,11 @@ func TestNothingElseCanBeSet(t *testing.T) {
 	}
 }
 
-func TestTheBuiltInQueriesAreOfTheCanarysPods(t *testing.T) {
+func TestTheBuiltInQueriesAreOfTheSidesPods(t *testing.T) {
 	got := kubernetes.Router{}.Telemetry(target)
+	if got.PrimarySuccessRate != got.SuccessRate || got.PrimaryLatency != got.Latency {
+		t.Errorf("the sides are asked about by different queries, though {{ target }} tells them apart: %+v", got)
+	}
 	const pods = `kubernetes_namespace="test",kubernetes_pod_name=~"podinfo-canary-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)?"`
 	for query, want := range map[string]string{
 		got.SuccessRate: `100 * (sum(rate(http_request_duration_seconds_count{` + pods + `,status!~"5.*"}[30s])) or vector(0)) / sum(rate(http_request_duration_seconds_count{` + pods + `}[30s]))`,
