@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -51,6 +52,27 @@ func TestSampleCanaryFitsTheApplication(t *testing.T) {
 	ns, _, _ := unstructured.NestedString(routes[0].(map[string]any), "delegateAction", "ref", "namespace")
 	if name != canary.ApexName() || ns != canary.Namespace {
 		t.Errorf("the VirtualService delegates to %s/%s, the RouteTable is %s/%s", ns, name, canary.Namespace, canary.ApexName())
+	}
+}
+
+// A strategy is a matter of the analysis alone: any of the samples can take the place of another.
+func TestSampleStrategiesStandInForEachOther(t *testing.T) {
+	first := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
+	files, err := filepath.Glob("samples/canary-*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			other := find[*v1beta1.Canary](t, sample(t, filepath.Base(file)), "podinfo")
+			if len(other.Spec.Analysis.Listed(true)) == 0 {
+				t.Error("it has no step")
+			}
+			other.Spec.Analysis, other.Spec.RollbackWindow = first.Spec.Analysis, first.Spec.RollbackWindow
+			if diff := cmp.Diff(first, other); diff != "" {
+				t.Errorf("it differs from canary-gloo.yaml (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -9,65 +9,67 @@ import (
 
 // gateway is what a scene's users come through.
 type gateway struct {
-	// provider and service are lines of the Canary: its router, and what that must know of the route.
-	provider, service string
-	// samples are applied before the Canary.
-	samples []string
 	// namespace and name are those of the proxy's Service.
 	namespace, name string
-	// routes are the kind that the weights stand in.
-	routes schema.GroupVersionKind
-	// destinations are where a route sends to; each names a side and has a weight.
-	destinations func(route *unstructured.Unstructured) ([]any, error)
-	side         func(destination map[string]any) string
+	// samples are applied before the Canary.
+	samples []string
+	// provider is the Canary's, and route what its spec.service says besides of the route; HOST stands
+	// for the scene's host.
+	provider, route string
+	// routes are the kind that the weights stand in. Its rules have destinations, each with the name of
+	// a side and a weight.
+	routes                    schema.GroupVersionKind
+	rules                     string
+	destinations, destination []string
 }
 
 var gloo = gateway{
-	provider: "gloo", service: "{port: 9898, targetPort: 9898}",
-	samples:   []string{"gloo-virtualservice.yaml"},
-	namespace: "gloo-system", name: "gateway-proxy",
-	routes: schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"},
-	destinations: func(table *unstructured.Unstructured) ([]any, error) {
-		return ofLast(table, "routes", "routeAction", "multi", "destinations")
-	},
-	side: func(d map[string]any) string {
-		name, _, _ := unstructured.NestedString(d, "destination", "upstream", "name")
-		return name
-	},
+	namespace: "gloo-system", name: "gateway-proxy", samples: []string{"gloo-virtualservice.yaml"}, provider: "gloo",
+	routes: schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"}, rules: "routes",
+	destinations: []string{"routeAction", "multi", "destinations"}, destination: []string{"destination", "upstream", "name"},
 }
 
 // traefik implements the Gateway API.
 var traefik = gateway{
-	provider: "gatewayapi:v1", service: "{port: 9898, targetPort: 9898, hosts: [HOST], gatewayRefs: [{name: public, namespace: traefik}]}",
-	namespace: "traefik", name: "traefik",
-	routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"},
-	destinations: func(route *unstructured.Unstructured) ([]any, error) {
-		return ofLast(route, "rules", "backendRefs")
-	},
-	side: func(d map[string]any) string {
-		name, _, _ := unstructured.NestedString(d, "name")
-		return name
-	},
+	namespace: "traefik", name: "traefik", provider: "gatewayapi:v1",
+	route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: traefik}]\n",
+	routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
+	destinations: []string{"backendRefs"}, destination: []string{"name"},
 }
 
-// ofLast reads a list of the last rule, which is the one with the weights: others stand before it.
-func ofLast(route *unstructured.Unstructured, rules string, path ...string) ([]any, error) {
-	all, _, err := unstructured.NestedSlice(route.Object, "spec", rules)
-	if err != nil || len(all) == 0 {
+// at makes a Canary that is written for Gloo one for this gateway.
+func (g gateway) at(manifest, host string) string {
+	return strings.NewReplacer(
+		"  provider: gloo\n", "  provider: "+g.provider+"\n",
+		"  service:\n", "  service:\n"+strings.ReplaceAll(g.route, "HOST", host),
+	).Replace(manifest)
+}
+
+// shares are the canary's, in tenths of a percent, on each rule that shares by weight; others are what
+// rules of an analysis need.
+func (g gateway) shares(route *unstructured.Unstructured) ([]int64, error) {
+	rules, _, err := unstructured.NestedSlice(route.Object, "spec", g.rules)
+	if err != nil {
 		return nil, err
 	}
-	list, _, err := unstructured.NestedSlice(all[len(all)-1].(map[string]any), path...)
-	return list, err
-}
-
-// weight is the canary's in a route, if it is known there.
-func (g gateway) weight(route *unstructured.Unstructured) (canary int64, known bool, err error) {
-	destinations, err := g.destinations(route)
-	for _, d := range destinations {
-		if m := d.(map[string]any); strings.Contains(g.side(m), "-canary") {
-			canary, _, err = unstructured.NestedInt64(m, "weight")
-			return canary, true, err
+	var found []int64
+	for _, r := range rules {
+		destinations, _, err := unstructured.NestedSlice(r.(map[string]any), g.destinations...)
+		if err != nil {
+			return nil, err
 		}
+		if len(destinations) != 2 {
+			continue
+		}
+		var total, canary int64
+		for _, d := range destinations {
+			w, _, _ := unstructured.NestedInt64(d.(map[string]any), "weight")
+			total += w
+			if name, _, _ := unstructured.NestedString(d.(map[string]any), g.destination...); strings.Contains(name, "-canary") {
+				canary = w
+			}
+		}
+		found = append(found, 1000*canary/max(total, 1))
 	}
-	return 0, false, err
+	return found, nil
 }

@@ -22,7 +22,7 @@ func TestPromotion(t *testing.T) {
 // TestAdoption turns a Deployment that serves into a template while users reach it through its Service,
 // with no gateway between.
 func TestAdoption(t *testing.T) {
-	s := prepare(t, gloo, "adoption")
+	s := prepare(t, "adoption")
 	s.must(s.RolledOut(t.Context(), s.ns, "podinfo"))
 	direct, err := s.At(t.Context(), s.ns, "podinfo", "", "/version", userRate)
 	s.must(err)

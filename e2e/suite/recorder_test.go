@@ -13,7 +13,8 @@ import (
 // weight is the canary's in the route, since a time.
 type weight struct {
 	at     time.Time
-	canary int64
+	canary int64 // in percent
+	tenths int64 // of a percent
 }
 
 // recorder keeps every weight that the route ever had: what a poll would miss, too.
@@ -54,15 +55,17 @@ func record(t *testing.T, c client.WithWatch, g gateway, namespace string) *reco
 }
 
 func (r *recorder) see(route *unstructured.Unstructured) {
-	w, known, err := r.gateway.weight(route)
+	shares, err := r.gateway.shares(route)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil || !known {
+	if err != nil {
 		r.err = err
 		return
 	}
-	if n := len(r.weights); n == 0 || r.weights[n-1].canary != w {
-		r.weights = append(r.weights, weight{time.Now(), w})
+	for _, tenths := range shares {
+		if n := len(r.weights); n == 0 || r.weights[n-1].tenths != tenths {
+			r.weights = append(r.weights, weight{time.Now(), tenths / 10, tenths})
+		}
 	}
 }
 

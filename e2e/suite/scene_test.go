@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +32,6 @@ type analysis struct {
 	latency int
 }
 
-// traffic are the lines of the analysis that say where requests go.
-func (a analysis) traffic() string {
-	return fmt.Sprintf("maxWeight: %d\n    stepWeight: %d", a.max, a.step)
-}
-
 var (
 	// fine takes the ten weights that manuals show, quick five. A machine that is busy with other
 	// things fails neither: latencies are the subject of one scene only.
@@ -50,15 +46,22 @@ type scene struct {
 	gateway  gateway
 	ns, host string
 	route    *recorder
+	tag      string // that was set last
 }
 
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
-func prepare(t *testing.T, g gateway, name string) *scene {
+func prepare(t *testing.T, name string) *scene {
+	t.Helper()
+	return prepareAt(t, gloo, name)
+}
+
+// prepareAt is such a namespace at another gateway than Gloo's.
+func prepareAt(t *testing.T, g gateway, name string) *scene {
 	t.Helper()
 	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com"}
 	s.must(s.Reset(t.Context(), s.ns))
 	t.Cleanup(s.close)
-	s.applySample("podinfo.yaml")
+	s.applySamples("podinfo.yaml")
 	return s
 }
 
@@ -71,12 +74,32 @@ func open(t *testing.T, name string, a analysis) *scene {
 // openAt is such a scene at another gateway.
 func openAt(t *testing.T, g gateway, name string, a analysis) *scene {
 	t.Helper()
-	s := prepare(t, g, name)
+	s := prepareAt(t, g, name)
 	s.adopt(a)
-	s.must(s.WaitInitialized(t.Context(), s.ns))
+	return s.open()
+}
+
+// openSample is a scene whose Canary is a file of deploy/samples as it stands.
+func openSample(t *testing.T, name, file string) *scene {
+	t.Helper()
+	return openSampleAt(t, gloo, name, file)
+}
+
+// openSampleAt is such a scene at another gateway.
+func openSampleAt(t *testing.T, g gateway, name, file string) *scene {
+	t.Helper()
+	s := prepareAt(t, g, name)
+	s.applySamples(append(slices.Clone(g.samples), file)...)
+	return s.open()
+}
+
+// open puts an application under load once its Canary has adopted it.
+func (s *scene) open() *scene {
+	s.Helper()
+	s.must(s.WaitInitialized(s.Context(), s.ns))
 	spec := s.through("/version", userRate)
-	s.must(s.WaitServing(t.Context(), spec))
-	s.route = record(t, s.Client, g, s.ns)
+	s.must(s.WaitServing(s.Context(), spec))
+	s.route = record(s.T, s.Client, s.gateway, s.ns)
 	s.load("users", spec)
 	return s
 }
@@ -84,11 +107,8 @@ func openAt(t *testing.T, g gateway, name string, a analysis) *scene {
 // adopt applies route and Canary.
 func (s *scene) adopt(a analysis) {
 	s.Helper()
-	for _, sample := range s.gateway.samples {
-		s.applySample(sample)
-	}
-	service := strings.ReplaceAll(s.gateway.service, "HOST", s.host)
-	s.must(s.ApplyText(s.Context(), fmt.Sprintf(canaryManifest, s.ns, s.gateway.provider, service, a.interval, a.threshold, a.traffic(), a.latency)))
+	s.applySamples(s.gateway.samples...)
+	s.apply(fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency))
 }
 
 // canaryManifest has no hooks: the users' requests are what is judged.
@@ -98,15 +118,18 @@ metadata:
   name: podinfo
   namespace: %s
 spec:
-  provider: %s
+  provider: gloo
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
   progressDeadlineSeconds: 150
-  service: %s
+  service:
+    port: 9898
+    targetPort: 9898
   analysis:
     interval: %s
     threshold: %d
-    %s
+    maxWeight: %d
+    stepWeight: %d
     metrics:
     - name: request-success-rate
       thresholdRange: {min: 99}
@@ -116,13 +139,21 @@ spec:
       interval: 30s
 `
 
-// applySample applies a file of deploy/samples in the scene's namespace and for its host.
-func (s *scene) applySample(file string) {
+// applySamples applies files of deploy/samples in the scene's namespace, for its host and its gateway.
+func (s *scene) applySamples(files ...string) {
 	s.Helper()
-	text, err := os.ReadFile(s.Path("deploy", "samples", file))
-	s.must(err)
-	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host).Replace(string(text))
-	s.must(s.ApplyText(s.Context(), renamed))
+	for _, file := range files {
+		text, err := os.ReadFile(s.Path("deploy", "samples", file))
+		s.must(err)
+		s.apply(strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host,
+			"http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text)))
+	}
+}
+
+// apply applies a manifest, a Canary's for the scene's gateway.
+func (s *scene) apply(manifest string) {
+	s.Helper()
+	s.must(s.ApplyText(s.Context(), s.gateway.at(manifest, s.host)))
 }
 
 func (s *scene) through(path string, rate int) stream.Spec {
@@ -153,6 +184,7 @@ func (s *scene) load(name string, spec stream.Spec) {
 // setImage is the only thing that users do.
 func (s *scene) setImage(tag string) {
 	s.Helper()
+	s.tag = tag
 	line, err := s.SetImage(s.Context(), s.ns, tag)
 	s.must(err)
 	s.Log(line)
@@ -167,7 +199,7 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 		if done(c) {
 			return false, nil
 		}
-		return ended(c), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+		return ended(c) && isRunning(c, s.tag), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
 	}))
 	return last
 }

@@ -38,3 +38,26 @@ func TestTraefikRollback(t *testing.T) {
 	spec.Expect = http.StatusInternalServerError
 	s.rollsBack(spec, "request-success-rate")
 }
+
+// Rules of an analysis are further rules of the HTTPRoute, and filters on its backends.
+
+func TestTraefikABTesting(t *testing.T) {
+	sampleAtTraefik(t, "ab", "canary-ab.yaml").testsAB()
+}
+
+func TestTraefikSessionAffinity(t *testing.T) {
+	sampleAtTraefik(t, "affinity", "canary-affinity.yaml").keepsUsers()
+}
+
+func TestTraefikSteps(t *testing.T) {
+	sampleAtTraefik(t, "steps", "canary-steps.yaml").walksSteps()
+}
+
+func sampleAtTraefik(t *testing.T, name, file string) *scene {
+	t.Helper()
+	t.Parallel()
+	if err := withTraefik(); err != nil {
+		t.Fatal(err)
+	}
+	return openSampleAt(t, traefik, "traefik-"+name, file)
+}
