@@ -21,7 +21,7 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
+		r.takeSnapshot, r.keepConfigs, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
@@ -32,10 +32,10 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || v.blocked || v.Now.Before(v.settles) {
 		return nil
 	}
-	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target))
+	return r.notCopied(v, r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target)))
 }
 
 // keepServices keeps the Services of the two sides.
@@ -86,7 +86,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 	clone := workload.Clone{Canary: v.canary, Target: v.target, Label: v.label, Role: role,
 		Revision: wish.Revision, Stamp: v.canary.Status.Transition}
 	if !sameTemplate {
-		t, err := r.revisions.Template(ctx, v.canary.Namespace, wish.Revision)
+		t, err := r.revisions.Rendering(ctx, v.canary.Namespace, wish.Revision)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -37,6 +38,14 @@ type view struct {
 	router             router.Router
 	routed             router.Target
 	state              router.State
+
+	// blocked keeps the snapshot from being taken.
+	blocked bool
+	// settles is when a change of contents has settled; tracked are those of the present revision,
+	// nil while it is not known; lost are copies to make anew.
+	settles time.Time
+	tracked map[string]string
+	lost    []revision.Lost
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -45,7 +54,7 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	for _, see := range []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeConfigs,
 	} {
 		if err := see(ctx, v); err != nil {
 			return nil, err

@@ -39,13 +39,14 @@ func (w *world) operate() *operator {
 	cfg.UserAgent, cfg.QPS = "serin/test", -1
 	cfg.Wrap(op.requests.on)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns), Client: canary.ClientOptions(),
+		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns, w.secretNamespaces()...), Client: canary.ClientOptions(),
 		Metrics:    server.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
 	})
 	must(w.t, err)
 	_, err = canary.Setup(mgr, canary.Options{
 		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Workers: 2, Askers: 4,
+		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(),
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Hooks: webhook.New(nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),
@@ -62,6 +63,14 @@ func (w *world) operate() *operator {
 	})
 	w.t.Cleanup(op.stop)
 	return op
+}
+
+// secretNamespaces is the world's namespace where the operator may read Secrets.
+func (w *world) secretNamespaces() []string {
+	if !w.secrets {
+		return nil
+	}
+	return []string{w.ns}
 }
 
 func (w *world) routers() *router.Registry {

@@ -56,6 +56,7 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	}
 	d := rollout.Plan(v.Observed)
 	r.acknowledge(c, &d)
+	trackConfigs(v, &d)
 	if d.Next != nil {
 		if err := r.commit(ctx, v, d.Next); err != nil {
 			return 0, err
@@ -70,7 +71,7 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	if d.Next == nil {
 		r.asker.ask(v, d.Questions)
 	}
-	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v)), nil
+	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v), v.settles), nil
 }
 
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
@@ -126,6 +127,8 @@ func (r *Reconciler) forget(req reconcile.Request) {
 	r.asker.forget(req.NamespacedName)
 	r.teller.forget(req.NamespacedName)
 	r.refused.forget(req.NamespacedName)
+	r.uncopied.forget(req.NamespacedName)
+	r.settling.forget(req.NamespacedName)
 	r.Telemetry.Forget(req.NamespacedName)
 }
 

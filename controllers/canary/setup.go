@@ -29,6 +29,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/configs"
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -45,6 +46,9 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// TrackConfigs makes ConfigMaps part of a revision, and Secrets in SecretNamespaces.
+	TrackConfigs     bool
+	SecretNamespaces []string
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
@@ -69,6 +73,8 @@ type Reconciler struct {
 	revisions revision.Store
 	routers   routers
 	refused   refusals
+	uncopied  uncopied
+	settling  settling
 	providers providers
 	asker     *asker
 	teller    *teller
@@ -81,6 +87,7 @@ const (
 	indexLabel      = "serin.label"
 	indexService    = "spec.service"
 	indexAutoscaler = "spec.autoscalerRef"
+	indexConfigs    = "serin.configs"
 )
 
 // Setup builds the reconciler and registers it with the manager.
@@ -91,7 +98,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	fresh := newFreshClient(mgr.GetClient(), d.Now)
 	r := &Reconciler{Options: o, Deps: d, client: fresh, live: mgr.GetAPIReader(), cache: mgr.GetCache(),
 		wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: r.live}
+	r.revisions = revision.Store{Client: fresh, Live: r.live, Tracks: o.tracks}
 	r.providers = providers{registry: d.Metrics, secrets: r.live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
@@ -121,8 +128,9 @@ func (t leaderTask) Start(ctx context.Context) error { return t(ctx) }
 func (leaderTask) NeedLeaderElection() bool          { return true }
 
 // CacheOptions narrow the caches to what is used: of what Serin creates by its label, and without
-// the managed fields that nobody here reads.
-func CacheOptions(namespace string) cache.Options {
+// the managed fields that nobody here reads. Of ConfigMaps, and of Secrets in the given namespaces,
+// there is metadata and no contents.
+func CacheOptions(namespace string, secretNamespaces ...string) cache.Options {
 	ours := cache.ByObject{Label: labelExists(v1beta1.CanaryLabel)}
 	o := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -130,7 +138,16 @@ func CacheOptions(namespace string) cache.Options {
 			podMetadata():                ours,
 			&discoveryv1.EndpointSlice{}: ours,
 			&appsv1.ControllerRevision{}: ours,
+
+			revision.Metadata(configs.ConfigMap): {Transform: bare},
 		},
+	}
+	if len(secretNamespaces) > 0 {
+		secrets := cache.ByObject{Transform: bare, Namespaces: map[string]cache.Config{}}
+		for _, n := range secretNamespaces {
+			secrets.Namespaces[n] = cache.Config{}
+		}
+		o.ByObject[revision.Metadata(configs.Secret)] = secrets
 	}
 	if namespace != "" {
 		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
@@ -162,12 +179,15 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 			return fmt.Errorf("index canaries by %s: %w", name, err)
 		}
 	}
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &appsv1.Deployment{}, indexConfigs, configKeys); err != nil {
+		return fmt.Errorf("index Deployments by %s: %w", indexConfigs, err)
+	}
 	return nil
 }
 
 func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
 		For(&v1beta1.Canary{}).
 		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
@@ -184,8 +204,40 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		}), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
-		Build(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)})
+	for _, kind := range r.trackedKinds() {
+		b = b.Watches(revision.Metadata(kind), r.configChanged(kind)).
+			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared))
+	}
+	return b.Build(r)
+}
+
+// trackedKinds are the kinds whose metadata is watched.
+func (r *Reconciler) trackedKinds() []configs.Kind {
+	switch {
+	case !r.TrackConfigs:
+		return nil
+	case len(r.SecretNamespaces) == 0:
+		return []configs.Kind{configs.ConfigMap}
+	}
+	return []configs.Kind{configs.ConfigMap, configs.Secret}
+}
+
+// configChanged wakes the canaries whose targets refer to what changed.
+func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var l appsv1.DeploymentList
+		if err := r.client.List(ctx, &l, client.InNamespace(o.GetNamespace()),
+			client.MatchingFields{indexConfigs: configs.ID{Kind: kind, Name: o.GetName()}.String()}); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "list what refers to a changed object")
+			return nil
+		}
+		var woken []reconcile.Request
+		for i := range l.Items {
+			woken = append(woken, r.find(ctx, o.GetNamespace(), client.MatchingFields{indexTarget: "Deployment/" + l.Items[i].Name})...)
+		}
+		return woken
+	})
 }
 
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
@@ -200,6 +252,13 @@ var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 var appeared = predicate.Funcs{
 	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
+
+// disappeared passes what is deleted.
+var disappeared = predicate.Funcs{
+	CreateFunc:  func(event.CreateEvent) bool { return false },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 

@@ -54,6 +54,10 @@ type world struct {
 	prom   *prometheus
 	sink   *notes.Notifier
 	images standin.Images
+
+	// untracked and secrets are how operators are started from now on: without tracking, and with
+	// the right to read Secrets.
+	untracked, secrets bool
 }
 
 func newWorld(t *testing.T, crds ...string) *world {

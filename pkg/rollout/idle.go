@@ -51,6 +51,7 @@ func (p *plan) startRollout(r v1beta1.RevisionStatus) {
 	run.CanaryReplicas = capacity(run.PrimaryReplicas, p.nextWeight())
 	p.move(Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
 		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number),
+		Why:  p.Target.Change,
 		Next: fmt.Sprintf("Starting %s, at most until %s", podsOf(run.CanaryReplicas, "canary"), clock(run.Until.Time))})
 }
 

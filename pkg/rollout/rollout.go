@@ -38,6 +38,8 @@ type Target struct {
 	Replicas int32
 	// Writer is the field manager that last set the replicas.
 	Writer string
+	// Change says which ConfigMaps and Secrets differ from the promoted revision; empty where none does.
+	Change string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
 }

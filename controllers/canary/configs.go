@@ -1,0 +1,303 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/configs"
+	"github.com/serin-dev/serin/pkg/revision"
+	"github.com/serin-dev/serin/pkg/rollout"
+)
+
+// tracks is true for what may be part of a revision in a namespace.
+func (o Options) tracks(kind configs.Kind, namespace string) bool {
+	return o.TrackConfigs && (kind == configs.ConfigMap || slices.Contains(o.SecretNamespaces, namespace))
+}
+
+// seeConfigs looks at the ConfigMaps and Secrets that the target refers to. It comes last: what it
+// finds missing is said after everything else.
+func (r *Reconciler) seeConfigs(ctx context.Context, v *view) error {
+	v.blocked = len(v.Problems) > 0
+	if v.target == nil || !r.TrackConfigs {
+		return nil
+	}
+	r.seeUntracked(v)
+	if err := r.seeSettling(ctx, v); err != nil {
+		return err
+	}
+	if refusal, ok := r.uncopied.of(client.ObjectKeyFromObject(v.canary)); ok {
+		v.warning(refusal.Reason, "%s", refusal.Message)
+	}
+	if v.Target.Revision.Name == "" {
+		return r.seeMissing(ctx, v)
+	}
+	if err := r.seeChange(ctx, v); err != nil {
+		return err
+	}
+	return r.seeLost(ctx, v)
+}
+
+// seeUntracked says which Secrets are not part of the revision for want of a right.
+func (r *Reconciler) seeUntracked(v *view) {
+	t := &v.target.Spec.Template
+	if r.tracks(configs.Secret, v.target.Namespace) || configs.Disabled(v.target.Annotations) || configs.Disabled(t.Annotations) {
+		return
+	}
+	var names []string
+	for _, ref := range configs.Find(t) {
+		if ref.Kind == configs.Secret {
+			names = append(names, ref.Name)
+		}
+	}
+	if len(names) > 0 {
+		v.warning("SecretsNotTracked", "no part of the revision: Secret %s. The operator may not read Secrets in namespace %s, so both sides use the live ones and a change starts no rollout; list the namespace in the chart's value configTracking.secretNamespaces",
+			strings.Join(names, ", "), v.target.Namespace)
+	}
+}
+
+// seeSettling finds when the last change of contents has settled.
+func (r *Reconciler) seeSettling(ctx context.Context, v *view) error {
+	present, err := r.revisions.Present(ctx, v.target, &v.target.Spec.Template)
+	if err != nil {
+		return err
+	}
+	v.settles = r.settling.until(client.ObjectKeyFromObject(v.canary), present, v.Now)
+	return nil
+}
+
+// seeMissing holds the snapshot of a template whose pods could not start. A rollout that runs goes on:
+// its own revision has its copies.
+func (r *Reconciler) seeMissing(ctx context.Context, v *view) error {
+	missing, err := r.revisions.Missing(ctx, v.target, &v.target.Spec.Template)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	v.blocked = true
+	say := v.problem
+	if run := v.canary.Status.Rollout; run != nil && run.EndedAt == nil {
+		say = v.warning
+	}
+	say("ConfigMissing", "%s %s/%s does not exist, and pods of Deployment %s do not start without it: create it, or make the reference optional",
+		missing[0].Kind, v.target.Namespace, missing[0].Name, v.target.Name)
+	return nil
+}
+
+// seeChange says by which contents the present revision differs from the promoted one.
+func (r *Reconciler) seeChange(ctx context.Context, v *view) error {
+	now, err := r.revisions.Configs(ctx, v.target.Namespace, v.Target.Revision.Name)
+	if err != nil {
+		return err
+	}
+	v.tracked = map[string]string{}
+	for _, c := range now {
+		if c.Copy != "" {
+			v.tracked[c.ID().String()] = c.Hash
+		}
+	}
+	before, err := r.revisions.Configs(ctx, v.target.Namespace, v.canary.Status.LastPromotedSpec)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, c := range now {
+		if slices.ContainsFunc(before, func(b revision.Config) bool { return b.ID() == c.ID() && b.Hash != c.Hash }) {
+			names = append(names, string(c.Kind)+" "+c.Name)
+		}
+	}
+	if len(names) > 0 {
+		v.Target.Change = strings.Join(names, ", ") + " changed"
+	}
+	return nil
+}
+
+// seeLost finds copies that are gone though a revision that serves, or may, needs them.
+func (r *Reconciler) seeLost(ctx context.Context, v *view) error {
+	needed := []string{v.canary.Status.LastPromotedSpec}
+	if run := v.canary.Status.Rollout; run != nil && run.EndedAt == nil {
+		needed = append(needed, run.Revision.Name)
+	}
+	lost, err := r.revisions.Lost(ctx, v.canary, needed...)
+	if err != nil {
+		return err
+	}
+	for _, l := range lost {
+		if l.Original {
+			v.lost = append(v.lost, l)
+			continue
+		}
+		v.warning("ConfigCopyLost", "%s %s, the copy of %s for revision %s, was deleted and the original has changed since: pods of that revision that start anew will not. Roll out a new revision, or put the contents back",
+			l.Kind, l.Copy, l.Name, l.Revision)
+	}
+	return nil
+}
+
+// keepConfigs makes copies anew that somebody deleted, before any clone refers to them.
+func (r *Reconciler) keepConfigs(ctx context.Context, v *view, _ rollout.World) error {
+	for _, l := range v.lost {
+		if err := r.revisions.Restore(ctx, v.canary, l); err != nil {
+			return r.notCopied(v, err)
+		}
+	}
+	return nil
+}
+
+// notCopied remembers contents that could not be copied, for the next turn to say.
+func (r *Reconciler) notCopied(v *view, err error) error {
+	name := client.ObjectKeyFromObject(v.canary)
+	changed := r.uncopied.note(name, err)
+	if changed {
+		r.wakeUp(name)
+	}
+	return err
+}
+
+// uncopied remembers whose contents could not be copied, and why.
+type uncopied struct {
+	mu sync.Mutex
+	by map[types.NamespacedName]rollout.Problem
+}
+
+// note files what a copy came to; changed tells that it is news.
+func (u *uncopied) note(name types.NamespacedName, err error) (changed bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var refused *revision.NotCopied
+	if !errors.As(err, &refused) {
+		delete(u.by, name)
+		return false
+	}
+	p := rollout.Problem{Reason: "ConfigNotCopied", Message: fmt.Sprintf("%s %s cannot be copied to %s, so the new revision waits: %v",
+		refused.Config.Kind, refused.Config.Name, refused.Config.Copy, refused.Err)}
+	changed = u.by[name] != p
+	if u.by == nil {
+		u.by = map[types.NamespacedName]rollout.Problem{}
+	}
+	u.by[name] = p
+	return changed
+}
+
+func (u *uncopied) of(name types.NamespacedName) (rollout.Problem, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p, ok := u.by[name]
+	return p, ok
+}
+
+func (u *uncopied) forget(name types.NamespacedName) { u.note(name, nil) }
+
+// settleConfigs is how long a change of contents waits for others: who applies several objects
+// applies them one by one, and each would begin a revision of its own.
+const settleConfigs = 3 * time.Second
+
+// settling remembers when contents that a canary refers to were last seen to change.
+type settling struct {
+	mu sync.Mutex
+	by map[types.NamespacedName]seenVersions
+}
+
+type seenVersions struct {
+	versions map[configs.ID]string
+	until    time.Time
+}
+
+// until is when the last change has settled; zero when it has. A change that comes before that moves
+// it no further: what changes all the time must not wait for ever.
+func (s *settling) until(name types.NamespacedName, present []revision.Present, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	versions := make(map[configs.ID]string, len(present))
+	for _, p := range present {
+		versions[p.ID] = p.Version
+	}
+	seen := s.by[name]
+	if !now.Before(seen.until) {
+		seen.until = time.Time{}
+		for id, before := range seen.versions {
+			if v, ok := versions[id]; ok && v != before {
+				seen.until = now.Add(settleConfigs)
+			}
+		}
+	}
+	seen.versions = versions
+	if s.by == nil {
+		s.by = map[types.NamespacedName]seenVersions{}
+	}
+	s.by[name] = seen
+	return seen.until
+}
+
+func (s *settling) forget(name types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.by, name)
+}
+
+// trackConfigs shows in the status what is part of the present revision. At rest it is a decision of
+// its own.
+func trackConfigs(v *view, d *rollout.Decision) {
+	if v.tracked == nil {
+		return
+	}
+	status := &v.canary.Status
+	if d.Next != nil {
+		status = d.Next
+	}
+	have := map[string]string{}
+	if status.TrackedConfigs != nil {
+		have = *status.TrackedConfigs
+	}
+	if maps.Equal(have, v.tracked) {
+		return
+	}
+	if d.Next == nil {
+		d.Next = status.DeepCopy()
+	}
+	d.Next.TrackedConfigs = &v.tracked
+}
+
+// configKeys are the index keys of what a workload refers to.
+func configKeys(o client.Object) []string {
+	var keys []string
+	for _, ref := range configs.Find(&o.(*appsv1.Deployment).Spec.Template) {
+		keys = append(keys, ref.String())
+	}
+	return keys
+}
+
+// bare strips metadata down to what tracking is decided by. Annotations of kubectl hold contents.
+func bare(in any) (any, error) {
+	m, ok := in.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return in, nil
+	}
+	m.ManagedFields, m.OwnerReferences, m.Finalizers = nil, nil, nil
+	m.Annotations, m.Labels = only(m.Annotations), only(m.Labels)
+	return m, nil
+}
+
+var keptKeys = append(slices.Clone(configs.Used), configs.CopyOfAnnotation, v1beta1.CanaryLabel)
+
+func only(in map[string]string) map[string]string {
+	var out map[string]string
+	for _, k := range keptKeys {
+		if v, ok := in[k]; ok {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[k] = v
+		}
+	}
+	return out
+}
