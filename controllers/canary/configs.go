@@ -85,12 +85,13 @@ func (r *Reconciler) seeMissing(ctx context.Context, v *view) error {
 		return err
 	}
 	v.blocked = true
-	say := v.problem
-	if run := v.canary.Status.Rollout; run != nil && run.EndedAt == nil {
-		say = v.warning
-	}
-	say("ConfigMissing", "%s %s/%s does not exist, and pods of Deployment %s do not start without it: create it, or make the reference optional",
+	message := fmt.Sprintf("%s %s/%s does not exist, and pods of Deployment %s do not start without it: create it, or make the reference optional",
 		missing[0].Kind, v.target.Namespace, missing[0].Name, v.target.Name)
+	if run := v.canary.Status.Rollout; run != nil && run.EndedAt == nil {
+		v.warning("ConfigMissing", "%s", message)
+	} else {
+		v.problem("ConfigMissing", "%s", message)
+	}
 	return nil
 }
 

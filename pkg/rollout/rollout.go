@@ -109,6 +109,8 @@ const (
 	AskShare QuestionKind = "Share"
 	// AskTraffic: what still reaches the canary.
 	AskTraffic QuestionKind = "Traffic"
+	// AskImages: whether both sides run the same images.
+	AskImages QuestionKind = "Images"
 )
 
 // Question is asked after the commit of the status that it belongs to.
@@ -133,6 +135,7 @@ type Answer struct {
 	Measurement analysis.Measurement
 	Counts      analysis.Counts
 	Traffic     analysis.Traffic
+	Images      Images
 }
 
 // Decision is what a plan comes to.

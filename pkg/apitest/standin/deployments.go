@@ -114,6 +114,11 @@ func (d *deployments) makeReady(ctx context.Context, p *corev1.Pod) error {
 	p.Status.PodIP = address(p.Name)
 	p.Status.PodIPs = []corev1.PodIP{{IP: p.Status.PodIP}}
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
+	p.Status.ContainerStatuses = nil
+	for _, c := range p.Spec.Containers {
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: c.Name, Image: c.Image, ImageID: d.Images.id(c.Image), Ready: true})
+	}
 	return d.client.Status().Update(ctx, p)
 }
 
