@@ -22,11 +22,13 @@ type options struct {
 	logLevel, logFormat                string
 	selectorLabels, trustedLoadtesters []string
 	loadtesterTokenFile                string
+	configTracking                     bool
+	secretNamespaces                   []string
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
 	var o options
-	var selectors, trusted string
+	var selectors, trusted, secrets string
 	fs := flag.NewFlagSet("serin", flag.ContinueOnError)
 	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
@@ -47,13 +49,15 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 	fs.StringVar(&selectors, "selector-labels", "app,name,app.kubernetes.io/name", "labels that may tell a target's pods, in order of preference")
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
+	fs.BoolVar(&o.configTracking, "config-tracking", true, "make ConfigMaps, and Secrets where they may be read, part of a revision")
+	fs.StringVar(&secrets, "secret-namespaces", "", "namespaces whose Secrets may be tracked, comma separated; the operator needs a Role in each")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
 	}
-	o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted)
+	o.selectorLabels, o.trustedLoadtesters, o.secretNamespaces = split(selectors), split(trusted), split(secrets)
 	return o, o.check()
 }
 
