@@ -185,6 +185,7 @@ func TestATargetThatOptsOutHasLiveReferences(t *testing.T) {
 func TestChangesThatComeTogetherAreOneRevision(t *testing.T) {
 	w, _ := adoptedWith(t, nil)
 	w.configure("color: red")
+	w.stays("the others are waited for", settles/2, func() bool { return w.get().Status.Rollout == nil })
 	w.setImage("podinfo:6.0.1")
 	c := w.ends(1)
 	if len(c.Status.History) != 1 || c.Status.Promoted.Image != "podinfo:6.0.1" || w.contents("podinfo-primary") != "color: red" {
