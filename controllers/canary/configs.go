@@ -2,20 +2,13 @@ package canary
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/configs"
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/rollout"
@@ -30,14 +23,18 @@ func (o Options) tracks(kind configs.Kind, namespace string) bool {
 // finds missing is said after everything else.
 func (r *Reconciler) seeConfigs(ctx context.Context, v *view) error {
 	v.blocked = len(v.Problems) > 0
-	if v.target == nil || !r.TrackConfigs {
+	if v.target == nil {
+		return nil
+	}
+	if !r.TrackConfigs {
+		v.tracked = map[string]string{}
 		return nil
 	}
 	r.seeUntracked(v)
 	if err := r.seeSettling(ctx, v); err != nil {
 		return err
 	}
-	if refusal, ok := r.uncopied.of(client.ObjectKeyFromObject(v.canary)); ok {
+	if refusal, ok := r.unkept.of(client.ObjectKeyFromObject(v.canary)); ok {
 		v.warning(refusal.Reason, "%s", refusal.Message)
 	}
 	if v.Target.Revision.Name == "" {
@@ -134,7 +131,7 @@ func (r *Reconciler) seeLost(ctx context.Context, v *view) error {
 		return err
 	}
 	for _, l := range lost {
-		if l.Original {
+		if l.Version != "" {
 			v.lost = append(v.lost, l)
 			continue
 		}
@@ -148,101 +145,20 @@ func (r *Reconciler) seeLost(ctx context.Context, v *view) error {
 func (r *Reconciler) keepConfigs(ctx context.Context, v *view, _ rollout.World) error {
 	for _, l := range v.lost {
 		if err := r.revisions.Restore(ctx, v.canary, l); err != nil {
-			return r.notCopied(v, err)
+			return r.notKept(v, err)
 		}
 	}
 	return nil
 }
 
-// notCopied remembers contents that could not be copied, for the next turn to say.
-func (r *Reconciler) notCopied(v *view, err error) error {
+// notKept remembers contents that could not be kept, for the next turn to say.
+func (r *Reconciler) notKept(v *view, err error) error {
 	name := client.ObjectKeyFromObject(v.canary)
-	changed := r.uncopied.note(name, err)
+	changed := r.unkept.note(name, err)
 	if changed {
 		r.wakeUp(name)
 	}
 	return err
-}
-
-// uncopied remembers whose contents could not be copied, and why.
-type uncopied struct {
-	mu sync.Mutex
-	by map[types.NamespacedName]rollout.Problem
-}
-
-// note files what a copy came to; changed tells that it is news.
-func (u *uncopied) note(name types.NamespacedName, err error) (changed bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	var refused *revision.NotCopied
-	if !errors.As(err, &refused) {
-		delete(u.by, name)
-		return false
-	}
-	p := rollout.Problem{Reason: "ConfigNotCopied", Message: fmt.Sprintf("%s %s cannot be copied to %s, so the new revision waits: %v",
-		refused.Config.Kind, refused.Config.Name, refused.Config.Copy, refused.Err)}
-	changed = u.by[name] != p
-	if u.by == nil {
-		u.by = map[types.NamespacedName]rollout.Problem{}
-	}
-	u.by[name] = p
-	return changed
-}
-
-func (u *uncopied) of(name types.NamespacedName) (rollout.Problem, bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p, ok := u.by[name]
-	return p, ok
-}
-
-func (u *uncopied) forget(name types.NamespacedName) { u.note(name, nil) }
-
-// settleConfigs is how long a change of contents waits for others: who applies several objects
-// applies them one by one, and each would begin a revision of its own.
-const settleConfigs = 3 * time.Second
-
-// settling remembers when contents that a canary refers to were last seen to change.
-type settling struct {
-	mu sync.Mutex
-	by map[types.NamespacedName]seenVersions
-}
-
-type seenVersions struct {
-	versions map[configs.ID]string
-	until    time.Time
-}
-
-// until is when the last change has settled; zero when it has. A change that comes before that moves
-// it no further: what changes all the time must not wait for ever.
-func (s *settling) until(name types.NamespacedName, present []revision.Present, now time.Time) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	versions := make(map[configs.ID]string, len(present))
-	for _, p := range present {
-		versions[p.ID] = p.Version
-	}
-	seen := s.by[name]
-	if !now.Before(seen.until) {
-		seen.until = time.Time{}
-		for id, before := range seen.versions {
-			if v, ok := versions[id]; ok && v != before {
-				seen.until = now.Add(settleConfigs)
-			}
-		}
-	}
-	seen.versions = versions
-	if s.by == nil {
-		s.by = map[types.NamespacedName]seenVersions{}
-	}
-	s.by[name] = seen
-	return seen.until
-}
-
-func (s *settling) forget(name types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.by, name)
 }
 
 // trackConfigs shows in the status what is part of the present revision. At rest it is a decision of
@@ -266,39 +182,7 @@ func trackConfigs(v *view, d *rollout.Decision) {
 		d.Next = status.DeepCopy()
 	}
 	d.Next.TrackedConfigs = &v.tracked
-}
-
-// configKeys are the index keys of what a workload refers to.
-func configKeys(o client.Object) []string {
-	var keys []string
-	for _, ref := range configs.Find(&o.(*appsv1.Deployment).Spec.Template) {
-		keys = append(keys, ref.String())
+	if len(v.tracked) == 0 {
+		d.Next.TrackedConfigs = nil
 	}
-	return keys
-}
-
-// bare strips metadata down to what tracking is decided by. Annotations of kubectl hold contents.
-func bare(in any) (any, error) {
-	m, ok := in.(*metav1.PartialObjectMetadata)
-	if !ok {
-		return in, nil
-	}
-	m.ManagedFields, m.OwnerReferences, m.Finalizers = nil, nil, nil
-	m.Annotations, m.Labels = only(m.Annotations), only(m.Labels)
-	return m, nil
-}
-
-var keptKeys = append(slices.Clone(configs.Used), configs.CopyOfAnnotation, v1beta1.CanaryLabel)
-
-func only(in map[string]string) map[string]string {
-	var out map[string]string
-	for _, k := range keptKeys {
-		if v, ok := in[k]; ok {
-			if out == nil {
-				out = map[string]string{}
-			}
-			out[k] = v
-		}
-	}
-	return out
 }

@@ -35,7 +35,7 @@ func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World)
 	if !w.Snapshot || v.target == nil || v.label.Key == "" || v.blocked || v.Now.Before(v.settles) {
 		return nil
 	}
-	return r.notCopied(v, r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target)))
+	return r.notKept(v, r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target)))
 }
 
 // keepServices keeps the Services of the two sides.

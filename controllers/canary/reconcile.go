@@ -127,7 +127,7 @@ func (r *Reconciler) forget(req reconcile.Request) {
 	r.asker.forget(req.NamespacedName)
 	r.teller.forget(req.NamespacedName)
 	r.refused.forget(req.NamespacedName)
-	r.uncopied.forget(req.NamespacedName)
+	r.unkept.forget(req.NamespacedName)
 	r.settling.forget(req.NamespacedName)
 	r.Telemetry.Forget(req.NamespacedName)
 }

@@ -73,7 +73,7 @@ type Reconciler struct {
 	revisions revision.Store
 	routers   routers
 	refused   refusals
-	uncopied  uncopied
+	unkept    unkept
 	settling  settling
 	providers providers
 	asker     *asker
@@ -210,34 +210,6 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared))
 	}
 	return b.Build(r)
-}
-
-// trackedKinds are the kinds whose metadata is watched.
-func (r *Reconciler) trackedKinds() []configs.Kind {
-	switch {
-	case !r.TrackConfigs:
-		return nil
-	case len(r.SecretNamespaces) == 0:
-		return []configs.Kind{configs.ConfigMap}
-	}
-	return []configs.Kind{configs.ConfigMap, configs.Secret}
-}
-
-// configChanged wakes the canaries whose targets refer to what changed.
-func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-		var l appsv1.DeploymentList
-		if err := r.client.List(ctx, &l, client.InNamespace(o.GetNamespace()),
-			client.MatchingFields{indexConfigs: configs.ID{Kind: kind, Name: o.GetName()}.String()}); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "list what refers to a changed object")
-			return nil
-		}
-		var woken []reconcile.Request
-		for i := range l.Items {
-			woken = append(woken, r.find(ctx, o.GetNamespace(), client.MatchingFields{indexTarget: "Deployment/" + l.Items[i].Name})...)
-		}
-		return woken
-	})
 }
 
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it

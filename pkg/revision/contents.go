@@ -136,7 +136,7 @@ func recordedIn(all []appsv1.ControllerRevision) (map[configs.ID][]entry, error)
 func (s Store) read(ctx context.Context, c *v1beta1.Canary, p Present, now *contents) error {
 	o, err := s.original(ctx, p.ID, c.Namespace)
 	if err != nil {
-		return err
+		return notKept(p.ID, err)
 	}
 	e := entry{Config: Config{Kind: p.Kind, Name: p.Name}}
 	switch {
@@ -149,7 +149,7 @@ func (s Store) read(ctx context.Context, c *v1beta1.Canary, p Present, now *cont
 		e.Version, e.Live = o.GetResourceVersion(), string(o.GetUID())
 	default:
 		if e.Hash, err = s.hash(ctx, c, o); err != nil {
-			return err
+			return notKept(p.ID, err)
 		}
 		e.Version, e.Copy = o.GetResourceVersion(), configs.CopyName(p.Name, e.Hash)
 		now.read[p.ID] = o

@@ -2,6 +2,7 @@ package revision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -40,17 +41,25 @@ func (s Store) keepCopies(ctx context.Context, c *v1beta1.Canary, now contents, 
 	return nil
 }
 
-// NotCopied says why contents could not be kept.
-type NotCopied struct {
-	Config Config
-	Err    error
+// NotKept says why contents could not be kept for a revision, where asking again does not help.
+type NotKept struct {
+	configs.ID
+	Err error
 }
 
-func (n *NotCopied) Error() string {
-	return fmt.Sprintf("copy %s %s to %s: %v", n.Config.Kind, n.Config.Name, n.Config.Copy, n.Err)
-}
+func (n *NotKept) Error() string { return fmt.Sprintf("keep %s %s: %v", n.Kind, n.Name, n.Err) }
+func (n *NotKept) Unwrap() error { return n.Err }
 
-func (n *NotCopied) Unwrap() error { return n.Err }
+// errTaken: the name of a copy belongs to something else.
+var errTaken = errors.New("has other contents: delete it")
+
+// notKept tells what somebody must mend from what passes by itself.
+func notKept(id configs.ID, err error) error {
+	if errors.Is(err, errTaken) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		return &NotKept{ID: id, Err: err}
+	}
+	return err
+}
 
 // copyOf makes a copy, or finds it made.
 func (s Store) copyOf(ctx context.Context, c *v1beta1.Canary, o client.Object, to Config) error {
@@ -59,7 +68,7 @@ func (s Store) copyOf(ctx context.Context, c *v1beta1.Canary, o client.Object, t
 		err = s.isCopy(ctx, o, to, c.Namespace)
 	}
 	if err != nil {
-		return &NotCopied{Config: to, Err: err}
+		return notKept(to.ID(), fmt.Errorf("copy to %s: %w", to.Copy, err))
 	}
 	return nil
 }
@@ -72,7 +81,7 @@ func (s Store) isCopy(ctx context.Context, o client.Object, to Config, namespace
 		return err
 	}
 	if found == nil || !configs.SameContents(o, found) {
-		return fmt.Errorf("%s %s has other contents: delete it", to.Kind, to.Copy)
+		return fmt.Errorf("%s %s %w", to.Kind, to.Copy, errTaken)
 	}
 	return nil
 }
@@ -81,8 +90,8 @@ func (s Store) isCopy(ctx context.Context, o client.Object, to Config, namespace
 type Lost struct {
 	Config
 	Revision string
-	// Original is true when the original still holds the contents.
-	Original bool
+	// Version of the original that holds the contents still; empty when none does.
+	Version string
 }
 
 // Lost finds the copies of snapshots that are not there any more.
@@ -130,17 +139,17 @@ func (s Store) lost(ctx context.Context, c *v1beta1.Canary, e entry) (*Lost, err
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("read metadata of %s %s/%s: %w", e.Kind, c.Namespace, e.Name, err)
 	}
-	return &Lost{Config: e.Config, Original: err == nil && m.ResourceVersion == e.Version}, nil
+	l := &Lost{Config: e.Config}
+	if err == nil && m.ResourceVersion == e.Version {
+		l.Version = e.Version
+	}
+	return l, nil
 }
 
 // Restore makes a lost copy anew from the original, unless that has changed in this moment.
 func (s Store) Restore(ctx context.Context, c *v1beta1.Canary, l Lost) error {
 	o, err := s.original(ctx, l.ID(), c.Namespace)
-	if err != nil || o == nil {
-		return err
-	}
-	hash, err := s.hash(ctx, c, o)
-	if err != nil || hash != l.Hash {
+	if err != nil || o == nil || o.GetResourceVersion() != l.Version {
 		return err
 	}
 	return s.copyOf(ctx, c, o, l.Config)

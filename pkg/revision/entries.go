@@ -73,10 +73,8 @@ func (e entry) is(p Present) bool {
 // adds versions, and what has been tracked only since.
 func entries(cr *appsv1.ControllerRevision) (map[configs.ID]entry, error) {
 	var noted []entry
-	if a := cr.Annotations[VersionsAnnotation]; a != "" {
-		if err := json.Unmarshal([]byte(a), &noted); err != nil {
-			return nil, fmt.Errorf("decode annotation %s of snapshot %s/%s: %w", VersionsAnnotation, cr.Namespace, cr.Name, err)
-		}
+	if err := json.Unmarshal([]byte(cr.Annotations[VersionsAnnotation]), &noted); err != nil {
+		noted = nil // none, or somebody's edit: what it knew is read anew
 	}
 	var data struct {
 		Configs []Config `json:"configs"`
