@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -146,22 +145,4 @@ func (w *world) says(kind, reason string, parts ...string) {
 		}
 		return false
 	})
-}
-
-// copies are the names of a kind's copies.
-func (w *world) copies(l client.ObjectList) []string {
-	w.t.Helper()
-	must(w.t, w.c.List(w.ctx, l, client.InNamespace(w.ns), client.MatchingLabels{v1beta1.CanaryLabel: "podinfo"}))
-	var names []string
-	switch l := l.(type) {
-	case *corev1.ConfigMapList:
-		for i := range l.Items {
-			names = append(names, l.Items[i].Name)
-		}
-	case *corev1.SecretList:
-		for i := range l.Items {
-			names = append(names, l.Items[i].Name)
-		}
-	}
-	return names
 }

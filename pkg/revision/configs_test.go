@@ -174,12 +174,18 @@ func TestACertificateIsReadOnceAndNeverAgain(t *testing.T) {
 	}
 }
 
-// TestACertificateInPlaceOfASecretIsNoLoop: what a snapshot tracks may become what is not tracked.
+// TestACertificateInPlaceOfASecretIsNoLoop: what a snapshot tracks may become what is not tracked. The
+// snapshot goes on having what it had.
 func TestACertificateInPlaceOfASecretIsNoLoop(t *testing.T) {
 	target, c := makeConfigured(), makeCanary("podinfo")
 	s := makeStore(t, target, makeConfig("blue"), makeSecret(corev1.SecretTypeOpaque))
+	s.take(t, c)
 	s.Tracks = everything
 	before := s.taken(t, c, target)
+	have, err := s.Configs(t.Context(), "apps", before)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Client.Delete(t.Context(), makeSecret("")); err != nil {
 		t.Fatal(err)
 	}
@@ -190,6 +196,10 @@ func TestACertificateInPlaceOfASecretIsNoLoop(t *testing.T) {
 	}
 	if got := s.taken(t, c, target); got != before {
 		t.Errorf("got %q, want %s", got, before)
+	}
+	now, err := s.Configs(t.Context(), "apps", before)
+	if diff := cmp.Diff(have, now); diff != "" || err != nil || len(have) != 2 {
+		t.Errorf("contents of the snapshot (-before +after):\n%s%v", diff, err)
 	}
 }
 
