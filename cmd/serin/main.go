@@ -61,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
-		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Workers: 8, Askers: 32,
+		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Workers: 8, Askers: 32,
 	}, canary.Deps{
 		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks, Alerts: alertTypes(),
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,

@@ -50,6 +50,8 @@ type Options struct {
 	MetricsServer string
 	// SelectorLabels are the labels that may tell a target's pods, in order of preference.
 	SelectorLabels []string
+	// EventWebhook is the URL of a webhook of type event for canaries without one.
+	EventWebhook string
 	// ClusterName is shown in notifications.
 	ClusterName string
 	// CommandsStamped is true where an admission policy vouches for who gave a command.
@@ -112,7 +114,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	r.providers = providers{registry: d.Metrics, secrets: r.live, kept: &kept[metrics.Provider]{}}
 	r.hooks = hooks{caller: d.Hooks, secrets: r.live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
 		alerts: alerts{registry: d.Alerts, client: fresh, secrets: r.live, kept: &kept[notifier.Notifier]{}}},
 		r.wakeUp, d.Telemetry, d.Now)
 	if err := r.index(mgr); err != nil {

@@ -168,3 +168,25 @@ func TestALateMessageIsAboutItsOwnRollout(t *testing.T) {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
 }
+
+// TestTheOperatorsEventWebhook is told of canaries that have none of their own.
+func TestTheOperatorsEventWebhook(t *testing.T) {
+	a := &audience{eventWebhook: "http://events.test/"}
+	own := inRun("own")
+	own.Spec.Analysis = &v1beta1.CanaryAnalysis{Webhooks: []v1beta1.CanaryWebhook{{Name: "log", Type: v1beta1.HookEvent}}}
+	for sentence, test := range map[string]struct {
+		canary *v1beta1.Canary
+		want   []string
+	}{
+		"without an analysis": {inRun("podinfo"), []string{"events", "event-webhook"}},
+		"with a hook":         {own, []string{"events", "hook/0-log"}},
+	} {
+		var got []string
+		for _, s := range a.of(test.canary) {
+			got = append(got, s.name)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: sinks (-want +got):\n%s", sentence, diff)
+		}
+	}
+}
