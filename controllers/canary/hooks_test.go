@@ -3,6 +3,7 @@ package canary_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func (w *world) wantEveryEntry(r *receiver) {
 	for _, p := range r.payloads(w.t) {
 		m := p.Metadata
 		got = append(got, m["eventReason"])
-		if m["team"] != "shop" || len(m["timestamp"]) != 13 || !strings.Contains("Normal Warning", m["eventType"]) || m["eventMessage"] == "" {
+		if m["team"] != "shop" || len(m["timestamp"]) != 13 || !slices.Contains([]string{"Normal", "Warning"}, m["eventType"]) || m["eventMessage"] == "" {
 			w.t.Errorf("metadata %v", m)
 		}
 	}
