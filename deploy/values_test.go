@@ -165,6 +165,7 @@ var changes = map[string]change{
 	"slack.channel":                      {`"rollouts"`, withWebhook},
 	"slack.user":                         {`"bird"`, nil},
 	"slack.proxyUrl":                     {`"http://proxy:3128"`, withWebhook},
+	"eventWebhook":                       {`"http://events.test/"`, nil},
 	"clusterName":                        {`"prod"`, nil},
 	"namespace":                          {`"shop"`, nil},
 	"selectorLabels":                     {`"app"`, nil},

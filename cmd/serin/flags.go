@@ -15,6 +15,7 @@ type options struct {
 	slackURL, slackToken, slackChannel string
 	slackUser, slackProxy              string
 	clusterName, namespace             string
+	eventWebhook                       string
 	leaderElect                        bool
 	leaderNamespace                    string
 	metricsAddress, healthAddress      string
@@ -51,6 +52,7 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&o.slackChannel, "slack-channel", "", "channel that notifications go to")
 	fs.StringVar(&o.slackUser, "slack-user", "serin", "name that notifications are sent under")
 	fs.StringVar(&o.slackProxy, "slack-proxy-url", from(env, "SLACK_PROXY_URL"), "proxy for Slack; without it HTTPS_PROXY is honoured")
+	fs.StringVar(&o.eventWebhook, "event-webhook", from(env, "EVENT_WEBHOOK_URL"), "URL that is told of every event of canaries without a webhook of type event (environment: EVENT_WEBHOOK_URL)")
 	fs.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in notifications")
 	fs.StringVar(&o.namespace, "namespace", "", "the one namespace to work in; empty for all")
 	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName)

@@ -74,7 +74,7 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
-		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
+		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
 		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Workers: 8, Askers: 32,
 	}, canary.Deps{
 		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks, Alerts: alertTypes(),

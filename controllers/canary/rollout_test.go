@@ -168,7 +168,9 @@ func TestSuspendHoldsARunAndItsClocks(t *testing.T) {
 	w.setImage("podinfo:6.0.1")
 	w.takesWeight(50)
 	w.edit(func(c *v1beta1.Canary) { c.Spec.Suspend = true })
-	w.eventually("it is suspended", func() bool { return w.get().Status.SuspendedAt != nil && op.requests.quietFor(stillness) })
+	w.eventually("it is suspended", func() bool {
+		return w.get().Status.SuspendedAt != nil && w.toldAll() && op.requests.quietFor(stillness)
+	})
 	before := len(op.requests.all())
 	w.stays("the weight is held", 3*stillness, func() bool { return w.get().Status.CanaryWeight == v1beta1.Percent(50) })
 	if asked := op.requests.all()[before:]; len(asked) > 0 {

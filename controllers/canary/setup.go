@@ -51,6 +51,8 @@ type Options struct {
 	MetricsServer string
 	// SelectorLabels are the labels that may tell a target's pods, in order of preference.
 	SelectorLabels []string
+	// EventWebhook is the URL of a webhook of type event for canaries without one.
+	EventWebhook string
 	// ClusterName is shown in notifications.
 	ClusterName string
 	// Home is the namespace that the operator runs in; empty outside of a cluster.
@@ -148,7 +150,7 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
 		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
 		r.wakeUp, d.Telemetry, d.Now)
 	return r
