@@ -2,6 +2,7 @@ package suite
 
 import (
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -11,6 +12,8 @@ import (
 type gateway struct {
 	// namespace and name are those of the proxy's Service.
 	namespace, name string
+	// reaction is more than it needs from a route to its proxy.
+	reaction time.Duration
 	// samples are applied before the Canary.
 	samples []string
 	// provider is the Canary's, and route what its spec.service says besides of the route; HOST stands
@@ -24,14 +27,14 @@ type gateway struct {
 }
 
 var gloo = gateway{
-	namespace: "gloo-system", name: "gateway-proxy", samples: []string{"gloo-virtualservice.yaml"}, provider: "gloo",
+	namespace: "gloo-system", name: "gateway-proxy", reaction: 2 * time.Second, samples: []string{"gloo-virtualservice.yaml"}, provider: "gloo",
 	routes: schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"}, rules: "routes",
 	destinations: []string{"routeAction", "multi", "destinations"}, destination: []string{"destination", "upstream", "name"},
 }
 
-// traefik implements the Gateway API.
+// traefik implements the Gateway API. It gathers what changes for two seconds.
 var traefik = gateway{
-	namespace: "traefik", name: "traefik", provider: "gatewayapi:v1",
+	namespace: "traefik", name: "traefik", reaction: 4 * time.Second, provider: "gatewayapi:v1",
 	route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: traefik}]\n",
 	routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
 	destinations: []string{"backendRefs"}, destination: []string{"name"},
