@@ -32,12 +32,19 @@ var gloo = gateway{
 	destinations: []string{"routeAction", "multi", "destinations"}, destination: []string{"destination", "upstream", "name"},
 }
 
-// traefik implements the Gateway API. It gathers what changes for two seconds.
-var traefik = gateway{
-	namespace: "traefik", name: "traefik", reaction: 4 * time.Second, provider: "gatewayapi:v1",
-	route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: traefik}]\n",
-	routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
-	destinations: []string{"backendRefs"}, destination: []string{"name"},
+// traefik and contour implement the Gateway API. Traefik gathers what changes for two seconds.
+var (
+	traefik = httpRoutes("traefik", "traefik", 4*time.Second)
+	contour = httpRoutes("projectcontour", "envoy", 2*time.Second)
+)
+
+func httpRoutes(namespace, name string, reaction time.Duration) gateway {
+	return gateway{
+		namespace: namespace, name: name, reaction: reaction, provider: "gatewayapi:v1",
+		route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: " + namespace + "}]\n",
+		routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
+		destinations: []string{"backendRefs"}, destination: []string{"name"},
+	}
 }
 
 // at makes a Canary that is written for Gloo one for this gateway.

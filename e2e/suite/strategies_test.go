@@ -57,15 +57,19 @@ func TestBlueGreen(t *testing.T) {
 // TestMirroring: the canary is judged by copies of requests while its answers reach nobody.
 func TestMirroring(t *testing.T) {
 	t.Parallel()
-	s := openSample(t, "mirror", "canary-mirror.yaml")
+	openSample(t, "mirror", "canary-mirror.yaml").copiesFirst()
+}
+
+func (s *scene) copiesFirst() {
+	s.Helper()
 	s.setImage("6.0.1")
 	s.untilRules("6.0.1", func(r *v1beta1.RouteRules) bool { return r.Mirror > 0 })
 	from := time.Now().Truncate(time.Second)
 	c := s.until("a weight after the copies", func(c *v1beta1.Canary) bool { return isRunning(c, "6.0.1") && c.Status.CanaryWeight > 0 })
 	if n := len(c.Status.Checks); n == 0 || c.Status.Checks[0].Samples == 0 {
-		t.Errorf("checks %+v: want one that counted the copies", c.Status.Checks)
+		s.Errorf("checks %+v: want one that counted the copies", c.Status.Checks)
 	}
-	for _, w := range s.route.seen(t) {
+	for _, w := range s.route.seen(s.T) {
 		if w.canary > 0 {
 			s.wantVersion("users", "6.0.0", from, w.at.Truncate(time.Second))
 			break
