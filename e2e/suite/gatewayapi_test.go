@@ -39,6 +39,7 @@ func atContour(t *testing.T, name, file string) *scene {
 }
 
 func TestTraefikPromotion(t *testing.T) {
+	t.Parallel()
 	if err := withTraefik(); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +52,7 @@ func TestTraefikPromotion(t *testing.T) {
 }
 
 func TestTraefikRollback(t *testing.T) {
+	t.Parallel()
 	if err := withTraefik(); err != nil {
 		t.Fatal(err)
 	}
