@@ -13,7 +13,6 @@ import (
 	"github.com/serin-dev/serin/pkg/apitest"
 )
 
-
 // someone is a user who may do the verbs on a resource in a namespace; in all of them when it is empty.
 func someone(t *testing.T, cfg *rest.Config, c client.Client, resource, namespace string, verbs ...string) *rest.Config {
 	t.Helper()
