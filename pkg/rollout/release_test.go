@@ -200,7 +200,11 @@ var releaseScenes = []releaseScene{
 			s.remove(60 * time.Second)
 		}},
 	{name: "released, and commands come too late", lasts: 2 * time.Minute, template: "6.0.0", pods: 2,
-		play: func(s *sim) { s.remove(30 * time.Second); s.tell(33*time.Second, "pause"); s.tell(80*time.Second, "retry") }},
+		play: func(s *sim) {
+			s.remove(30 * time.Second)
+			s.tell(33*time.Second, "pause")
+			s.tell(80*time.Second, "retry")
+		}},
 	{name: "released without the target", lasts: 2 * time.Minute, template: "6.0.0", stays: v1beta1.StaysPrimary,
 		play: func(s *sim) { s.loseTarget(29 * time.Second); s.remove(30 * time.Second) }},
 	{name: "released with target and Service gone", lasts: 2 * time.Minute, template: "6.0.0",
