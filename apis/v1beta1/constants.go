@@ -22,6 +22,14 @@ const (
 	RestartedAnnotation = "serin.dev/restarted-at"
 	// OriginalReplicasAnnotation on the target keeps the replicas it had when it became a template.
 	OriginalReplicasAnnotation = "serin.dev/original-replicas"
+	// OriginalNodeSelectorAnnotation on a DaemonSet keeps the node selector it had when it became a template.
+	OriginalNodeSelectorAnnotation = "serin.dev/original-node-selector"
+	// ScaleToZeroKey in a DaemonSet's node selector keeps its pods away: no node has it. It is Serin's
+	// and no part of what the DaemonSet's owner wrote.
+	ScaleToZeroKey = "serin.dev/scale-to-zero"
+	// OriginalPausedReplicasAnnotation on a ScaledObject keeps the pause that it had before its target
+	// became a template; empty for none.
+	OriginalPausedReplicasAnnotation = "serin.dev/original-paused-replicas"
 	// OriginalSelectorAnnotation on the apex Service keeps the selector it had before it was adopted.
 	OriginalSelectorAnnotation = "serin.dev/original-selector"
 

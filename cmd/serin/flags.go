@@ -22,6 +22,7 @@ type options struct {
 	logLevel, logFormat                string
 	selectorLabels, trustedLoadtesters []string
 	loadtesterTokenFile                string
+	commandsStamped                    bool
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
@@ -60,6 +61,7 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&selectors, "selector-labels", "app,name,app.kubernetes.io/name", "labels that may tell a target's pods, in order of preference")
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
+	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
 	return func() { o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted) }
 }
 

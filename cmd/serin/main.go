@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
-		ClusterName: o.clusterName, Home: o.leaderNamespace, Workers: 8, Askers: 32,
+		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace, Workers: 8, Askers: 32,
 	}, canary.Deps{
 		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks,
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,

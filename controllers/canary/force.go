@@ -46,6 +46,7 @@ func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.N
 	fresh := newFreshClient(c, d.Now)
 	r := &Reconciler{Options: o, Deps: d, client: fresh, live: c, wake: make(chan event.GenericEvent, 1024)}
 	r.revisions = revision.Store{Client: fresh, Live: c}
+	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
 	r.providers = providers{registry: d.Metrics, secrets: c}
 	r.asker = newAsker(1, r.answer, r.wakeUp)
 	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)

@@ -10,14 +10,17 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/pkg/workload"
 )
 
 // leftover is one thing that a release has still to clear away.
@@ -30,7 +33,7 @@ type leftover struct {
 // the snapshots last.
 func owned() []client.ObjectList {
 	return []client.ObjectList{
-		&autoscalingv2.HorizontalPodAutoscalerList{}, &appsv1.DeploymentList{}, &corev1.ServiceList{},
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{}, &appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{},
 		&discoveryv1.EndpointSliceList{}, &appsv1.ControllerRevisionList{},
 	}
 }
@@ -39,7 +42,13 @@ func owned() []client.ObjectList {
 // only Serin needed is deleted.
 func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, error) {
 	var out []leftover
-	for _, list := range owned() {
+	lists := owned()
+	if r.keda.watched() {
+		scaled := &unstructured.UnstructuredList{}
+		scaled.SetGroupVersionKind(workload.BlankScaledObject().GroupVersionKind())
+		lists = append([]client.ObjectList{scaled}, lists...)
+	}
+	for _, list := range lists {
 		if err := r.client.List(ctx, list, client.InNamespace(v.canary.Namespace),
 			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)}); err != nil {
 			return nil, fmt.Errorf("list what is left of %s/%s: %w", v.canary.Namespace, v.canary.Name, err)
@@ -55,7 +64,7 @@ func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, er
 		return out, nil // the notes are another canary's, or what they say is still to be known
 	}
 	if v.target != nil {
-		out = append(out, r.unmark(v.target, nil, []string{v1beta1.OriginalReplicasAnnotation})...)
+		out = append(out, r.unmark(v.target.Raw(), nil, []string{v1beta1.OriginalReplicasAnnotation, v1beta1.OriginalNodeSelectorAnnotation})...)
 	}
 	if apex := v.services.Apex; apex != nil {
 		out = append(out, r.unmark(apex, nil, []string{v1beta1.OriginalSelectorAnnotation})...)
@@ -148,6 +157,9 @@ func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
 }
 
 func describe(o client.Object) string {
+	if u, ok := o.(*unstructured.Unstructured); ok {
+		return u.GetKind() + " " + o.GetName()
+	}
 	kind := fmt.Sprintf("%T", o)
 	return kind[strings.LastIndex(kind, ".")+1:] + " " + o.GetName()
 }

@@ -40,8 +40,9 @@ func (w *world) operate() *operator {
 	cfg.Wrap(op.requests.on)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns), Client: canary.ClientOptions(),
-		Metrics:    server.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
+		MapperProvider: w.mapper,
+		Metrics:        server.Options{BindAddress: "0"},
+		Controller:     config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
 	})
 	must(w.t, err)
 	_, err = canary.Setup(mgr, canary.Options{

@@ -107,7 +107,7 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
 // server does not know cannot be watched.
 func (r *Reconciler) lookAgain(v *view) time.Time {
-	if v.router != nil {
+	if v.router != nil && !v.scalers.unknown {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

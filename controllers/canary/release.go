@@ -44,14 +44,12 @@ func (r *Reconciler) seeRelease(ctx context.Context, v *view) error {
 		v.Apex.ToTarget = equality.Semantic.DeepEqual(v.services.Apex.Spec.Selector, v.services.OriginalSelector())
 	}
 	if v.target != nil {
-		n, err := strconv.ParseInt(v.target.Annotations[v1beta1.OriginalReplicasAnnotation], 10, 32)
+		n, err := strconv.ParseInt(v.target.GetAnnotations()[v1beta1.OriginalReplicasAnnotation], 10, 32)
 		if err == nil {
 			v.Target.Original = int32(n)
 		}
 	}
-	if v.scaler != nil {
-		v.Target.Limit = v.scaler.Spec.MaxReplicas
-	}
+	v.Target.Limit = v.scalers.limit()
 	if rel := c.Status.Release; rel != nil {
 		r.seeHandback(v, rel)
 		if rel.Step == v1beta1.StepRemoving {
@@ -104,18 +102,18 @@ func (r *Reconciler) seeTargetPods(ctx context.Context, v *view) error {
 		return nil
 	}
 	if name := v.Target.Revision.Name; name != "" && name != v.canary.Status.LastPromotedSpec {
-		v.Target.Keeper = v1beta1.Keeper(d.Labels, d.Annotations)
-		if w := r.writer(ctx, d.DeepCopy(), `"f:template"`); v.Target.Keeper == "" && gitops[w] {
+		v.Target.Keeper = v1beta1.Keeper(d.GetLabels(), d.GetAnnotations())
+		if w := r.writer(ctx, copyOf(d), "spec.template"); v.Target.Keeper == "" && gitops[w] {
 			v.Target.Keeper = w
 		}
 	}
+	n := d.Counts()
 	v.Target.Pods = rollout.Workload{
-		Exists: true, Revision: v.Target.Revision.Name, Images: revision.Images(&d.Spec.Template),
-		Replicas: workload.Replicas(d), Pods: d.Status.Replicas, Updated: d.Status.UpdatedReplicas,
-		Available: d.Status.AvailableReplicas, Synced: d.Status.ObservedGeneration >= d.Generation,
-		Trouble: workload.Trouble(d),
+		Exists: true, Revision: v.Target.Revision.Name, Images: revision.Images(d.Template()),
+		Replicas: d.Replicas(), Pods: n.Pods, Updated: n.Updated, Available: n.Available, Synced: n.Synced,
+		Trouble: d.Trouble(), Given: d.Kind() == workload.KindDaemonSet,
 	}
-	if workload.Replicas(d) == 0 {
+	if d.Replicas() == 0 {
 		return nil
 	}
 	var err error
@@ -131,8 +129,8 @@ var gitops = map[string]bool{"argocd-controller": true, "kustomize-controller": 
 func (r *Reconciler) ownEndpoints(ctx context.Context, v *view) (int32, error) {
 	pods := &metav1.PartialObjectMetadataList{}
 	pods.SetGroupVersionKind(podMetadata().GroupVersionKind().GroupVersion().WithKind("PodList"))
-	if err := r.live.List(ctx, pods, client.InNamespace(v.canary.Namespace), client.MatchingLabels(v.target.Spec.Selector.MatchLabels)); err != nil {
-		return 0, fmt.Errorf("list pods of Deployment %s/%s: %w", v.target.Namespace, v.target.Name, err)
+	if err := r.live.List(ctx, pods, client.InNamespace(v.canary.Namespace), client.MatchingLabels(v.target.Selector().MatchLabels)); err != nil {
+		return 0, fmt.Errorf("list pods of %s %s/%s: %w", v.target.Kind(), v.target.GetNamespace(), v.target.GetName(), err)
 	}
 	stay := map[string]bool{}
 	for i := range pods.Items {
@@ -170,9 +168,14 @@ func (r *Reconciler) fillTarget(ctx context.Context, v *view, w rollout.World) e
 	switch {
 	case h == nil, v.target == nil:
 		return nil
+	case v.scalers.paused():
+		return r.resumeScaledObject(ctx, v) // or KEDA would take the pods away again
 	case h.Template != "":
 		return r.returnTemplate(ctx, v, h.Template)
-	case h.Replicas > workload.Replicas(v.target):
+	case !v.target.Sized(h.Replicas) && h.Replicas > v.target.Replicas():
+		if f := v.target.Filling(); f != nil {
+			return r.patch(ctx, v.target.Raw(), f.Path, f.Value)
+		}
 		return r.scaleTarget(ctx, v, h.Replicas)
 	}
 	return nil
@@ -185,7 +188,7 @@ func (r *Reconciler) returnTemplate(ctx context.Context, v *view, name string) e
 	if err != nil {
 		return err
 	}
-	return r.patch(ctx, v.target, "/spec/template", template)
+	return r.patch(ctx, v.target.Raw(), "/spec/template", template)
 }
 
 // returnApex turns the apex Service back to what it selected before the adoption.

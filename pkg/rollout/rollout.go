@@ -64,8 +64,8 @@ type Target struct {
 	// Revision names the snapshot of the template as it stands; empty while there is none yet.
 	Revision v1beta1.RevisionStatus
 	Replicas int32
-	// Writer is the field manager that last set the replicas.
-	Writer string
+	// SizeField is where the target's size stands, and Writer the field manager that last set it.
+	SizeField, Writer string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
 	// Pods are its own, Original the replicas that it had when it was adopted, Limit the most that its
@@ -88,6 +88,9 @@ type Workload struct {
 	Images []string
 	// Replicas wanted; Pods, Updated and Available as reported.
 	Replicas, Pods, Updated, Available int32
+	// Given is true where something else says how many pods there are, as nodes do of a DaemonSet: a wish
+	// for any is one for all of them.
+	Given bool
 	// Synced is true when the reported counts are about the present template.
 	Synced bool
 	// Endpoints are the ready addresses in the clone's Service whose pods run Revision.
@@ -99,6 +102,9 @@ type Workload struct {
 // Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
 // older pod is left. Counts of another revision never count.
 func (w Workload) Ready(revision string, want, percent int32) bool {
+	if w.Given {
+		want = max(w.Replicas, 1)
+	}
 	need := (want*percent + 99) / 100
 	return w.Exists && w.Revision == revision && w.Synced &&
 		w.Replicas >= want && w.Updated == w.Pods &&

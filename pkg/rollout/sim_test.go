@@ -86,7 +86,7 @@ func newSim(t *testing.T, edit func(*v1beta1.Canary)) *sim {
 	}
 	s := &sim{t: t, now: simStart, begin: simStart, c: c, startup: 4 * time.Second, broken: map[string]bool{},
 		answers: map[string]Answer{}, asked: map[string]bool{}, reply: healthy, follows: true}
-	s.target = Target{Exists: true, Revision: rev("6.0.0"), Replicas: 2}
+	s.target = Target{Exists: true, Revision: rev("6.0.0"), Replicas: 2, SizeField: "spec.replicas"}
 	s.apex = Apex{Exists: true}
 	s.route.Weighted = true
 	return s

@@ -72,7 +72,7 @@ func Desired(o Observed) World {
 
 func initializing(o Observed, w World) World {
 	in := o.Object.Status.Initialization
-	w.Primary = &Clone{Revision: o.Object.Status.LastPromotedSpec}
+	w.Primary = &Clone{Revision: o.Object.Status.LastPromotedSpec, Floor: in.Replicas} // its load is still to come
 	if !o.Primary.Exists || o.Primary.Replicas == 0 {
 		w.Primary.Replicas = &in.Replicas
 	}
