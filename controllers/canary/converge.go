@@ -23,6 +23,9 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 		r.setRoute, r.keepBridge, r.turnApex, r.keepApex, r.returnApex, r.releaseRoute,
 		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
 	}
+	if v.canary.Spec.TargetRef.Kind == workload.KindService {
+		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
+	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
 			return err
@@ -133,7 +136,7 @@ func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) err
 	if stamp == 0 {
 		stamp = router.Stamp(s.Transition)
 	}
-	want := router.Traffic{Weights: router.Split(w.Route.CanaryWeight), Rules: w.Route.Rules}
+	want := router.Traffic{Weights: router.Split(w.Route.CanaryWeight), Rules: v.features.Heed(w.Route.Rules)}
 	stands := v.state.Weights == want.Weights && v.state.Rules == want.Rules.Digest()
 	if err == nil && v.state.Exists && (!stands || v.state.Stamp < router.Stamp(s.WeightTransition)) {
 		err = v.router.Set(ctx, v.routed, want, stamp)

@@ -28,6 +28,7 @@ type view struct {
 	rollout.Observed
 	canary             *v1beta1.Canary
 	target             workload.Object
+	service            *corev1.Service // the target, where it is one
 	label              workload.SelectorLabel
 	primary, subject   workload.Object
 	services           workload.Services
@@ -40,6 +41,8 @@ type view struct {
 	retryAt time.Time
 	// leftovers of a release, found in its last step.
 	leftovers []leftover
+	// features of the router, or of the proxy behind this very route where that is known to do less.
+	features router.Features
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -48,12 +51,21 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	sights := []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec,
-		r.seeCommand, r.seeQueue,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 	}
-	if releaseAsked(c) || c.Status.Release != nil { // nothing that a spec lacks holds up a release
+	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
+	switch { // nothing that a spec lacks holds up a release
+	case service && release:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case release:
 		sights = []func(context.Context, *view) error{
 			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case service:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 		}
 	}
 	for _, see := range sights {
@@ -76,7 +88,7 @@ func (v *view) warning(reason, format string, args ...any) {
 func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	ref := v.canary.Spec.TargetRef
 	if workload.Blank(ref.Kind) == nil {
-		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment or a DaemonSet in spec.targetRef", ref.Kind)
+		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment, a DaemonSet or a Service in spec.targetRef", ref.Kind)
 		return nil
 	}
 	d, err := r.workloadNamed(ctx, v.canary, ref.Name)
@@ -202,6 +214,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	v.routed = router.Target{
 		Canary: client.ObjectKeyFromObject(c), Apex: c.ApexName(), PrimaryService: c.PrimaryServiceName(),
 		CanaryService: c.CanaryServiceName(), Port: c.Spec.Service.Port, Upstream: c.Spec.UpstreamRef,
+		Service: c.Spec.Service,
 	}
 	if c.Spec.Service.Apex != nil {
 		v.routed.Metadata = *c.Spec.Service.Apex
@@ -222,8 +235,16 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		v.state.Problems = append(v.state.Problems, refusal)
 	}
 	v.HighestStamp = max(v.HighestStamp, int64(v.state.Stamp))
+	v.features = v.router.Features()
+	if v.state.Features != nil {
+		v.features = *v.state.Features
+	}
 	v.Route = routeFacts(v.state)
-	v.Route.Weighted = v.router.Features().Weights
+	v.Route.Weighted = v.features.Weights
+	// What cannot be done was left out, with a warning: the rest stands for all.
+	if ro := c.Status.Rollout; ro != nil && ro.Rules != nil && v.state.Rules == v.features.Heed(*ro.Rules).Digest() {
+		v.Route.Rules = ro.Rules.Digest()
+	}
 	for _, p := range v.state.Problems {
 		if p.Warning {
 			v.warning(p.Reason, "%s", p.Message)

@@ -64,7 +64,8 @@ type Target struct {
 	// Revision names the snapshot of the template as it stands; empty while there is none yet.
 	Revision v1beta1.RevisionStatus
 	Replicas int32
-	// SizeField is where the target's size stands, and Writer the field manager that last set it.
+	// SizeField is where the target's size stands, and Writer the field manager that last set it. A
+	// Service, which makes no pods, has none.
 	SizeField, Writer string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
@@ -102,13 +103,19 @@ type Workload struct {
 // Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
 // older pod is left. Counts of another revision never count.
 func (w Workload) Ready(revision string, want, percent int32) bool {
-	if w.Given {
-		want = max(w.Replicas, 1)
-	}
+	want = w.whole(want)
 	need := (want*percent + 99) / 100
 	return w.Exists && w.Revision == revision && w.Synced &&
 		w.Replicas >= want && w.Updated == w.Pods &&
 		w.Available >= need && w.Endpoints >= need
+}
+
+// whole is the number of pods that want stands for.
+func (w Workload) whole(want int32) int32 {
+	if w.Given {
+		return max(w.Replicas, 1)
+	}
+	return want
 }
 
 // Apex is the Service that users know.
@@ -159,12 +166,17 @@ const (
 // Question is asked after the commit of the status that it belongs to.
 type Question struct {
 	// Key is the same whenever the same question is asked again, and unlike any other question's.
-	Key  string
-	Kind QuestionKind
+	Key string
+	// Subject is what is asked, the same with every turn: while it is being asked it is not put again,
+	// and the answer is one to the latest turn.
+	Subject string
+	Kind    QuestionKind
 	// Metric or Hook that is asked, and its index among those of its step: names may repeat.
 	Metric *v1beta1.CanaryMetric
 	Hook   *v1beta1.CanaryWebhook
 	Index  int
+	// gate is true for hooks that are asked all along a step.
+	gate bool
 	// Primary is true where the metric is asked of the primary's pods.
 	Primary bool
 	// Since bounds every look back: nothing before it is this revision's, or this weight's.
