@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -54,17 +55,24 @@ func TestSampleCanaryFitsTheApplication(t *testing.T) {
 	}
 }
 
-// The A/B sample is for the same application, and its load is of those who match.
-func TestSampleABTestMeetsItsOwnMatch(t *testing.T) {
-	progressive := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
-	ab := find[*v1beta1.Canary](t, sample(t, "canary-gloo-ab.yaml"), "podinfo")
-	if ab.Namespace != progressive.Namespace || ab.Spec.TargetRef != progressive.Spec.TargetRef || ab.Spec.Service.Port != progressive.Spec.Service.Port {
-		t.Errorf("the A/B sample is for %s/%+v", ab.Namespace, ab.Spec.TargetRef)
+// A strategy is a matter of the analysis alone: any of the samples can take the place of another.
+func TestSampleStrategiesStandInForEachOther(t *testing.T) {
+	first := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
+	files, err := filepath.Glob("samples/canary-*.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	header := "X-Canary: " + ab.Spec.Analysis.Match[0].Headers["x-canary"].Exact
-	load := ab.Spec.Analysis.Webhooks[0]
-	if !strings.Contains(load.Metadata["cmd"], "'"+header+"'") || load.URL != progressive.Spec.Analysis.Webhooks[1].URL {
-		t.Errorf("the load of %s is %q without the header %q", load.URL, load.Metadata["cmd"], header)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			other := find[*v1beta1.Canary](t, sample(t, filepath.Base(file)), "podinfo")
+			if len(other.Spec.Analysis.Listed(true)) == 0 {
+				t.Error("it has no step")
+			}
+			other.Spec.Analysis, other.Spec.RollbackWindow = first.Spec.Analysis, first.Spec.RollbackWindow
+			if diff := cmp.Diff(first, other); diff != "" {
+				t.Errorf("it differs from canary-gloo.yaml (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -30,7 +30,7 @@ var sameSites = map[string]http.SameSite{
 }
 
 func setCookie(a v1beta1.SessionAffinity, name, value string) (string, error) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // which attributes it has is the user's to say
 		Name: name, Value: value, MaxAge: int(a.MaxAge), Path: a.Path, Domain: a.Domain,
 		SameSite: sameSites[a.SameSite], Secure: a.Secure, HttpOnly: a.HTTPOnly, Partitioned: a.Partitioned,
 	}

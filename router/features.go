@@ -15,7 +15,7 @@ func (f Features) Refuse(tr Traffic) error {
 		return nil
 	}
 	return &NotReady{Problem: Problem{
-		Reason: "UnsupportedRouting",
+		Reason: "NotSupportedByRouter",
 		Message: fmt.Sprintf("the router of this canary cannot %s: take that out of spec.analysis, or set another spec.provider",
 			strings.Join(cannot, ", nor ")),
 	}}

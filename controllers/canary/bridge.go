@@ -14,29 +14,38 @@ import (
 	"github.com/serin-dev/serin/pkg/rollout"
 )
 
-// keepBridge keeps the primary's addresses in the apex Service while its selector is turned. Without
+// keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile. Without
 // them the Service has no address for the moment in which its own slices lose the old pods and do
 // not have the new ones yet, and whoever connects then is refused.
 func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) error {
-	if v.canary.Status.Initialization == nil || v.services.Apex == nil {
+	s := &v.canary.Status
+	if s.Initialization == nil && s.Release == nil || v.services.Apex == nil {
 		return nil
 	}
-	if w.Bridge {
-		return r.bridge(ctx, v.canary, v.canary.PrimaryServiceName(), v.canary.ApexName())
+	apex := v.canary.ApexName()
+	have, err := r.slicesOf(ctx, v.canary.Namespace, apex, true)
+	if err != nil {
+		return err
 	}
-	return r.removeBridge(ctx, v.canary, v.canary.ApexName())
+	stands := false
+	for i := range have {
+		if w.Bridge != "" && have[i].Labels[v1beta1.RoleLabel] == w.Bridge {
+			stands = true
+		} else if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the bridge of Service %s: %w", apex, err)
+		}
+	}
+	if w.Bridge == "" || stands {
+		return nil
+	}
+	return r.bridge(ctx, v.canary, v.services.Name(w.Bridge), apex, w.Bridge)
 }
 
 // bridgeManager marks the slices as ours, so that no controller of Kubernetes touches them.
 const bridgeManager = "serin.dev"
 
-// bridge copies the slices of one Service to another, or holds those that a Service has now: same
-// ports, same addresses. One that stands already stays as it is.
-func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to string) error {
-	have, err := r.slicesOf(ctx, c.Namespace, to, true)
-	if err != nil || len(have) > 0 {
-		return err
-	}
+// bridge copies the slices of one Service to another: same ports, same addresses.
+func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to, role string) error {
 	originals, err := r.slicesOf(ctx, c.Namespace, from, false)
 	if err != nil {
 		return err
@@ -44,9 +53,9 @@ func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to str
 	for i, from := range originals {
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: c.Namespace, Name: fmt.Sprintf("%s-bridge-%s-%d", to, strings.ToLower(string(from.AddressType)), i),
+				Namespace: c.Namespace, Name: fmt.Sprintf("%s-bridge-%s-%s-%d", to, role, strings.ToLower(string(from.AddressType)), i),
 				Labels: map[string]string{discoveryv1.LabelServiceName: to, discoveryv1.LabelManagedBy: bridgeManager,
-					v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)},
+					v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name), v1beta1.RoleLabel: role},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}
@@ -55,6 +64,15 @@ func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to str
 		}
 	}
 	return nil
+}
+
+// holdWhereItLed keeps the addresses that a primary's Service has now, unless it holds some already.
+func (r *Reconciler) holdWhereItLed(ctx context.Context, c *v1beta1.Canary, service string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, service, true)
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	return r.bridge(ctx, c, service, service, v1beta1.RolePrimary)
 }
 
 func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, service string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,6 +37,10 @@ type view struct {
 	router             router.Router
 	routed             router.Target
 	state              router.State
+	// retryAt is when a router that asked for time is asked again; zero for never.
+	retryAt time.Time
+	// leftovers of a release, found in its last step.
+	leftovers []leftover
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -46,7 +51,17 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	sights := []func(context.Context, *view) error{
 		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 	}
-	if c.Spec.TargetRef.Kind == workload.KindService {
+	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
+	switch { // nothing that a spec lacks holds up a release
+	case service && release:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case release:
+		sights = []func(context.Context, *view) error{
+			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case service:
 		sights = []func(context.Context, *view) error{
 			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
 		}
@@ -83,6 +98,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		return nil
 	}
 	v.target = d
+	v.Target.Exists = d.GetDeletionTimestamp().IsZero()
 	v.Target.Replicas, v.Target.SizeField = d.Replicas(), d.SizeField()
 	if v.canary.Spec.AutoscalerRef != nil {
 		v.Target.Autoscaled = true
@@ -104,7 +120,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	if ok {
 		v.Target.Revision = known
 	}
-	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
+	if v.Target.Replicas > 0 && v.keeps() {
 		v.Target.Writer = r.writer(ctx, copyOf(d), v.Target.SizeField)
 	}
 	return nil
@@ -128,6 +144,12 @@ func (r *Reconciler) workloadNamed(ctx context.Context, c *v1beta1.Canary, name 
 
 // copyOf is for the client to write into: what the cache gave stays as it is.
 func copyOf(o workload.Object) client.Object { return o.Raw().DeepCopyObject().(client.Object) }
+
+// keeps is true while what others write to what Serin keeps is undone.
+func (v *view) keeps() bool {
+	s := &v.canary.Status
+	return s.Promoted != nil && s.Initialization == nil && s.Release == nil
+}
 
 // writer is the field manager that last set the field at a path. It is read live: the
 // cache keeps no managed fields, and this is asked only when somebody wrote what Serin keeps.
@@ -172,7 +194,8 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 	v.HighestStamp = max(v.HighestStamp, stampOf(d))
 	n := d.Counts()
 	w := rollout.Workload{
-		Exists: true, Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
+		Exists: true, Ours: d.GetLabels()[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name),
+		Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
 		Replicas: d.Replicas(), Pods: n.Pods, Updated: n.Updated, Available: n.Available, Synced: n.Synced,
 		Trouble: d.Trouble(), Given: d.Kind() == workload.KindDaemonSet,
 	}

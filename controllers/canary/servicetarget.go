@@ -175,7 +175,7 @@ func (r *Reconciler) keepSide(ctx context.Context, v *view, role string, live *c
 		return fmt.Errorf("Service %s/%s: %w", live.Namespace, live.Name, router.ErrOvertaken)
 	case role == v1beta1.RolePrimary:
 		// Where it led goes on answering until its own slices have what it leads to now.
-		if err := r.bridge(ctx, v.canary, live.Name, live.Name); err != nil {
+		if err := r.holdWhereItLed(ctx, v.canary, live.Name); err != nil {
 			return err
 		}
 	}

@@ -85,7 +85,7 @@ func (r *rollout) all(n int, method, path string, header http.Header, side strin
 	for range n {
 		body, _, err := r.send(method, path, header)
 		if err != nil || body != side {
-			return fmt.Errorf("%s %s with %v: answer %q, error %v, want %q", method, path, header, body, err, side)
+			return fmt.Errorf("%s %s with %v: answer %q, error %w, want %q", method, path, header, body, err, side)
 		}
 	}
 	return nil

@@ -44,6 +44,7 @@ type scene struct {
 	*stage.Stage
 	ns, host string
 	route    *recorder
+	tag      string // that was set last
 }
 
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
@@ -153,6 +154,7 @@ func (s *scene) load(name string, spec stream.Spec) {
 // setImage is the only thing that users do.
 func (s *scene) setImage(tag string) {
 	s.Helper()
+	s.tag = tag
 	line, err := s.SetImage(s.Context(), s.ns, tag)
 	s.must(err)
 	s.Log(line)
@@ -167,7 +169,7 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 		if done(c) {
 			return false, nil
 		}
-		return ended(c), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+		return ended(c) && isRunning(c, s.tag), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
 	}))
 	return last
 }

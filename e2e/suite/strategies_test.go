@@ -10,6 +10,7 @@ import (
 
 // TestABTesting: who matches gets the new revision and nobody else does, until it is promoted.
 func TestABTesting(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "ab", "canary-ab.yaml")
 	insiders, always := s.through("/version", faultRate), s.through("/version", faultRate)
 	insiders.Headers = map[string]string{"x-canary": "insider"}
@@ -32,6 +33,7 @@ func TestABTesting(t *testing.T) {
 
 // TestBlueGreen: nobody meets the new revision before its checks, and everybody afterwards.
 func TestBlueGreen(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "bluegreen", "canary-blue-green.yaml")
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 100)
@@ -50,6 +52,7 @@ func TestBlueGreen(t *testing.T) {
 
 // TestMirroring: the canary is judged by copies of requests while its answers reach nobody.
 func TestMirroring(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "mirror", "canary-mirror.yaml")
 	s.setImage("6.0.1")
 	s.untilRules("6.0.1", func(r *v1beta1.RouteRules) bool { return r.Mirror > 0 })
@@ -70,6 +73,7 @@ func TestMirroring(t *testing.T) {
 
 // TestSessionAffinity: who has met the canary stays on it at any weight, and is let go with its end.
 func TestSessionAffinity(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "affinity", "canary-affinity.yaml")
 	s.setImage("6.0.1")
 	c := s.untilWeight("6.0.1", 10)
@@ -95,6 +99,7 @@ func TestSessionAffinity(t *testing.T) {
 
 // TestSteps walks a list that begins with insiders and a fraction of a percent.
 func TestSteps(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "steps", "canary-steps.yaml")
 	insiders := s.through("/version", faultRate)
 	insiders.Headers = map[string]string{"x-canary": "insider"}
@@ -125,6 +130,7 @@ func TestSteps(t *testing.T) {
 
 // TestGates: a rollout waits for somebody who says yes, and goes back when somebody says no.
 func TestGates(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, "gates")
 	s.must(s.ApplyFolder(t.Context(), "deploy/loadtester", s.ns))
 	s.must(s.RolledOut(t.Context(), s.ns, "loadtester"))
@@ -153,6 +159,7 @@ func TestGates(t *testing.T) {
 
 // TestBake: what fails after its promotion goes back at once, because the revision before is still warm.
 func TestBake(t *testing.T) {
+	t.Parallel()
 	s := openSample(t, "bake", "canary-bake.yaml")
 	s.setImage("6.0.1")
 	s.until("the revision before is warm", func(c *v1beta1.Canary) bool {

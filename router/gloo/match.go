@@ -123,11 +123,12 @@ func confined(e, char *syntax.Regexp) *syntax.Regexp {
 		return &syntax.Regexp{Op: syntax.OpEmptyMatch}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return char
+	default: // the rest stays, with its parts confined
+		for i, sub := range e.Sub {
+			e.Sub[i] = confined(sub, char)
+		}
+		return e
 	}
-	for i, sub := range e.Sub {
-		e.Sub[i] = confined(sub, char)
-	}
-	return e
 }
 
 // narrowed are the matchers of a route, each with each of the conditions besides its own.

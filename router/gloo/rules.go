@@ -250,16 +250,12 @@ func (r route) options() map[string]any {
 
 // drop removes a field below a chain of objects, and those of them that it leaves empty.
 func drop(object map[string]any, path ...string) {
-	if len(path) == 1 {
-		delete(object, path[0])
-		return
-	}
-	below, ok := object[path[0]].(map[string]any)
-	if !ok {
-		return
-	}
-	drop(below, path[1:]...)
-	if len(below) == 0 {
-		delete(object, path[0])
+	unstructured.RemoveNestedField(object, path...)
+	for n := len(path) - 1; n > 0; n-- {
+		above, _, _ := unstructured.NestedFieldNoCopy(object, path[:n]...)
+		if left, ok := above.(map[string]any); !ok || len(left) > 0 {
+			return
+		}
+		unstructured.RemoveNestedField(object, path[:n]...)
 	}
 }

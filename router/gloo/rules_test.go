@@ -154,7 +154,7 @@ func TestRulesAsWritten(t *testing.T) {
 // Headers come from a map. Were their order that of the map, the table would change with each turn.
 func TestRulesAreWrittenOnce(t *testing.T) {
 	many := v1beta1.CanaryMatch{Headers: values{}, Cookies: values{}, QueryParams: values{}}
-	for _, name := range strings.Split("abcdefgh", "") {
+	for name := range strings.SplitSeq("abcdefgh", "") {
 		many.Headers[name], many.Cookies[name], many.QueryParams[name] = v1beta1.StringMatch{Exact: "1"}, v1beta1.StringMatch{Exact: "1"}, v1beta1.StringMatch{}
 	}
 	w := inMemory(t)
@@ -327,7 +327,7 @@ func TestRulesThatEnvoyWouldRefuse(t *testing.T) {
 			{Match: []v1beta1.CanaryMatch{{}, {Method: &bad}}},
 		},
 		"InvalidSessionAffinity": {{Affinity: &cookie}},
-		"UnsupportedRouting":     {{Match: []v1beta1.CanaryMatch{{SourceLabels: map[string]string{"a": "b"}}}}},
+		"NotSupportedByRouter":   {{Match: []v1beta1.CanaryMatch{{SourceLabels: map[string]string{"a": "b"}}}}},
 	} {
 		for _, r := range rules {
 			w := inMemory(t)
