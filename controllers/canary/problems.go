@@ -36,7 +36,7 @@ func (r *Reconciler) seeStrategy(v *view) {
 	if a == nil || v.router == nil {
 		return
 	}
-	f, provider := v.router.Features(), r.provider(v.canary)
+	f, provider := v.features, r.provider(v.canary)
 	w := wishesOf(a)
 	if !f.Weights {
 		if asked := set(map[string]bool{"match": len(w.match) > 0, "weights": w.weights && a.Iterations == 0, "mirror": w.mirror, "sessionAffinity": a.SessionAffinity != nil}); len(asked) > 0 {
@@ -102,13 +102,14 @@ func set(fields map[string]bool) []string {
 // seeIgnored warns about fields that have no effect with the canary's router, as they have none in Flagger.
 func (r *Reconciler) seeIgnored(v *view) {
 	s := v.canary.Spec.Service
-	ignored := set(map[string]bool{
+	heeded := func(field string) bool { return slices.Contains(v.features.ServiceFields, field) }
+	ignored := slices.DeleteFunc(set(map[string]bool{
 		"timeout": s.Timeout != "", "backendTimeout": s.BackendTimeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
 		"hosts": len(s.Hosts) > 0, "delegation": s.Delegation, "trafficPolicy": s.TrafficPolicy != nil,
 		"match": len(s.Match) > 0, "rewrite": s.Rewrite != nil, "retries": s.Retries != nil,
 		"headers": s.Headers != nil, "mirror": len(s.Mirror) > 0, "corsPolicy": s.CorsPolicy != nil,
 		"meshName": s.MeshName != "", "backends": len(s.Backends) > 0,
-	})
+	}), heeded)
 	if len(ignored) > 0 {
 		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
 			strings.Join(ignored, ", spec.service."), r.provider(v.canary))

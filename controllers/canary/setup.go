@@ -105,19 +105,8 @@ const (
 
 // Setup builds the reconciler and registers it with the manager.
 func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	fresh := newFreshClient(mgr.GetClient(), d.Now)
-	r := &Reconciler{Options: o, Deps: d, client: fresh, live: mgr.GetAPIReader(), cache: mgr.GetCache(),
-		wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: r.live}
-	r.providers = providers{registry: d.Metrics, secrets: r.live, kept: &kept[metrics.Provider]{}}
-	r.hooks = hooks{caller: d.Hooks, secrets: r.live}
-	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
-		alerts: alerts{registry: d.Alerts, client: fresh, secrets: r.live, kept: &kept[notifier.Notifier]{}}},
-		r.wakeUp, d.Telemetry, d.Now)
+	r := assemble(o, d, mgr.GetClient(), mgr.GetAPIReader())
+	r.cache = mgr.GetCache()
 	if err := r.index(mgr); err != nil {
 		return nil, err
 	}
@@ -125,7 +114,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.routers = routers{registry: d.Routers, client: fresh, watch: func(w router.Watch) error {
+	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
@@ -138,6 +127,24 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		}
 	}
 	return r, nil
+}
+
+// assemble puts the loop together around a client that writes to the API server and a reader that reads
+// from it. What watches is the caller's.
+func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconciler {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	fresh := newFreshClient(c, d.Now)
+	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
+	r.revisions = revision.Store{Client: fresh, Live: live}
+	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
+	r.hooks = hooks{caller: d.Hooks, secrets: live}
+	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
+		r.wakeUp, d.Telemetry, d.Now)
+	return r
 }
 
 // leaderTask runs only where this operator leads.
