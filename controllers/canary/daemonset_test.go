@@ -6,6 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -97,5 +100,37 @@ func TestADaemonSetThatSomebodyTurnsOnIsEmptiedAgain(t *testing.T) {
 	}
 	if r := w.get().Status.Rollout; r != nil {
 		t.Errorf("a rollout began\n%s", w.story())
+	}
+}
+
+// TestAReleasedDaemonSetRunsByItself, with nothing of ours on it.
+func TestAReleasedDaemonSetRunsByItself(t *testing.T) {
+	w := newWorld(t)
+	set := w.daemonSet("podinfo:6.0.0")
+	set.Labels, set.Annotations = nil, nil
+	w.create(set, w.service(), w.budget("podinfo", selecting("podinfo")), w.canary(ofDaemonSet))
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.prom.succeed(96.2)
+	w.setDaemonImage("podinfo:6.0.1")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	after := w.daemonSetNamed("podinfo")
+	if got := after.Spec.Template.Spec; got.NodeSelector != nil || got.Containers[0].Image != "podinfo:6.0.0" || after.Status.NumberAvailable != 3 {
+		t.Errorf("it has %d pods of %s on nodes %v", after.Status.NumberAvailable, got.Containers[0].Image, got.NodeSelector)
+	}
+	for key := range after.Annotations {
+		if strings.HasPrefix(key, "serin.dev/") {
+			t.Errorf("it keeps the annotation %s", key)
+		}
+	}
+	for _, o := range []client.Object{&appsv1.DaemonSet{}, &corev1.Service{}, &policyv1.PodDisruptionBudget{}} {
+		if w.find("podinfo-primary", o) {
+			t.Errorf("%T podinfo-primary is left", o)
+		}
+	}
+	if got := w.serviceNamed("podinfo").Spec.Selector["app"]; got != "podinfo" {
+		t.Errorf("the Service selects %s", got)
 	}
 }

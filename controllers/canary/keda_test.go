@@ -161,3 +161,20 @@ func (m *blindMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*met
 	}
 	return m.RESTMapper.RESTMapping(gk, versions...)
 }
+
+// TestAReleasedScaledObjectScalesAgain: the pause that it had before comes back, and the copy goes.
+func TestAReleasedScaledObjectScalesAgain(t *testing.T) {
+	w := newWorld(t, kedaCRDs)
+	w.create(unkept(w), w.service(), w.scaledObject(), w.canary(scaledByKEDA))
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.remove(w.get())
+	w.goes()
+	if got := w.scaledNamed("podinfo").GetAnnotations(); len(got) > 0 {
+		t.Errorf("it keeps %v", got)
+	}
+	if w.find("podinfo-primary", workload.BlankScaledObject()) {
+		t.Error("the copy is left")
+	}
+	w.handedBack("podinfo:6.0.0", 2)
+}
