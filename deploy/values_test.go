@@ -184,6 +184,8 @@ var changes = map[string]change{
 	"serviceMonitor.namespace":           {`"monitoring"`, withServiceMonitor},
 	"serviceMonitor.labels":              {`{"release":"x"}`, withServiceMonitor},
 	"serviceMonitor.interval":            {`"15s"`, withServiceMonitor},
+	"releaseOnUninstall.enabled":         {`false`, nil},
+	"releaseOnUninstall.timeoutSeconds":  {`30`, nil},
 	"podDisruptionBudget.enabled":        {`true`, nil},
 	"podDisruptionBudget.minAvailable":   {`"50%"`, []string{"podDisruptionBudget.enabled=true"}},
 	"image.repository":                   {`"example.com/serin"`, nil},

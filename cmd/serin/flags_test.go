@@ -83,7 +83,7 @@ func TestNotifiers(t *testing.T) {
 
 // TestNoNameIsRegisteredTwice: must would stop the binary.
 func TestNoNameIsRegisteredTwice(t *testing.T) {
-	if diff := cmp.Diff([]string{"gloo"}, routers().Names()); diff != "" {
+	if diff := cmp.Diff([]string{"gatewayapi:v1", "gatewayapi:v1beta1", "gloo", "kubernetes"}, routers().Names()); diff != "" {
 		t.Errorf("routers (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"prometheus"}, metricProviders().Types()); diff != "" {

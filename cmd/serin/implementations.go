@@ -13,14 +13,19 @@ import (
 	"github.com/serin-dev/serin/notifier/slack"
 	"github.com/serin-dev/serin/notifier/webhook"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gatewayapi"
 	"github.com/serin-dev/serin/router/gloo"
+	"github.com/serin-dev/serin/router/kubernetes"
 )
 
 // The lists below are the only place that knows every implementation: a new one is one line here.
 
 func routers() *router.Registry {
 	r := &router.Registry{}
+	must(r.Add("gatewayapi:v1", gatewayapi.New))
+	must(r.Add("gatewayapi:v1beta1", gatewayapi.New)) // by that name too it is v1 that is spoken
 	must(r.Add("gloo", gloo.New))
+	must(r.Add("kubernetes", kubernetes.New))
 	return r
 }
 

@@ -62,6 +62,9 @@ func (s Store) Template(ctx context.Context, namespace, name string) (map[string
 // rendering of a known snapshot under newer server defaults becomes another hash of that snapshot:
 // an upgrade of Kubernetes is no new revision.
 func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.ObjectKey) error {
+	if c.Spec.TargetRef.Kind == workload.KindService {
+		return s.takeService(ctx, c, target)
+	}
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(c.Spec.TargetRef.Kind))
 	if err := s.Live.Get(ctx, target, live); err != nil {
