@@ -81,6 +81,10 @@ type CanaryStatus struct {
 	// +optional
 	Initialization *InitializationStatus `json:"initialization,omitempty"`
 
+	// Release is the handing back of the traffic, while it goes on and after it.
+	// +optional
+	Release *ReleaseStatus `json:"release,omitempty"`
+
 	// Transition counts the transitions of this canary. World writes carry it.
 	// +optional
 	Transition int64 `json:"transition,omitempty"`
@@ -129,9 +133,17 @@ type CanaryStatus struct {
 	// +kubebuilder:validation:MaxItems=40
 	Journal []JournalEntry `json:"journal,omitempty"`
 
-	// Told is the last transition whose decisions have reached everybody who is to be told.
+	// Told is the last transition whose decisions have reached everybody who is to be told, but for those
+	// in Sinks.
 	// +optional
 	Told int64 `json:"told,omitempty"`
+
+	// Sinks are those who have not been told everything up to Told: they could not be, or refused it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=80
+	Sinks []SinkStatus `json:"sinks,omitempty"`
 
 	// History holds the last rollouts, oldest first.
 	// +optional
@@ -215,6 +227,34 @@ type InitializationStatus struct {
 	Until *metav1.MicroTime `json:"until,omitempty"`
 	// Replicas that the primary is made with.
 	Replicas int32 `json:"replicas"`
+}
+
+// ReleaseStatus is the handing back of a workload.
+type ReleaseStatus struct {
+	// Step of the release.
+	Step Step `json:"step"`
+	// Since is when the step began.
+	Since metav1.MicroTime `json:"since"`
+	// Until is when the step is overdue: what is safe is done then, and said.
+	// +optional
+	Until *metav1.MicroTime `json:"until,omitempty"`
+	// Replicas that the target gets at least.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// Served is true when the primary had the traffic as the release began.
+	// +optional
+	Served bool `json:"served,omitempty"`
+	// Stays is what goes on running because it could not be handed back: Primary or Everything.
+	// +optional
+	Stays Stays `json:"stays,omitempty"`
+	// Reason why it stays, in a word.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// Message says why it stays.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // RolloutStatus is one rollout.
@@ -394,6 +434,9 @@ type JournalEntry struct {
 	Moment string `json:"moment"`
 	// Severity is info, warn or error.
 	Severity string `json:"severity"`
+	// Rollout that it is about; 0 outside of one.
+	// +optional
+	Rollout int64 `json:"rollout,omitempty"`
 	// Muted entries are shown as events and sent to nobody.
 	// +optional
 	Muted bool `json:"muted,omitempty"`
@@ -408,6 +451,19 @@ type JournalEntry struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Next string `json:"next,omitempty"`
+}
+
+// SinkStatus is somebody who has not been told everything.
+type SinkStatus struct {
+	// Name of the sink: `alert/` or `hook/` with its place and name in the spec, or one of the operator's own.
+	// +kubebuilder:validation:MaxLength=300
+	Name string `json:"name"`
+	// Told is the last transition that it was told. One that refuses what it is sent is told the next.
+	Told int64 `json:"told"`
+	// Message says why, in its own words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // RolloutRecord is one ended rollout.

@@ -24,6 +24,9 @@ const fieldManager = "kubectl-serin"
 // answerTime is what an operator that is there answers well within.
 const answerTime = 10 * time.Second
 
+// findOperator is what to type to see whether there is one.
+const findOperator = "kubectl get pods -A -l app.kubernetes.io/name=serin"
+
 // maxName is what status.command.by holds.
 const maxName = 253
 
@@ -226,9 +229,9 @@ func refused(format string, args ...any) error {
 
 func noAnswer(t target, c v1beta1.Command, timeout time.Duration) string {
 	return fmt.Sprintf(`%s: the operator did not answer %s within %s. %s
-Is it there?            kubectl get pods -A -l app.kubernetes.io/name=serin
+Is it there?            %s
 Does it work here?      its flag --namespace, where it has one, names the only namespace that it works in
-What did it do last?    kubectl serin explain -n %s %s`, t.key, c.Verb, timeout, stands(t), t.key.Namespace, t.key.Name)
+What did it do last?    kubectl serin explain -n %s %s`, t.key, c.Verb, timeout, stands(t), findOperator, t.key.Namespace, t.key.Name)
 }
 
 // stands says what becomes of a command that was not answered.

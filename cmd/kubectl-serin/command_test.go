@@ -157,7 +157,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 		t.Errorf("exit code %d, annotation %q", got.code, s.command(t))
 	}
 	for _, want := range []string{
-		"would be given serin.dev/command: promote --full id=", "Nothing stamps it", "Now: Progressing at 20 %, step 1/2: podinfo:6.0.1 is judged at 20 % of the traffic", "Nothing was written",
+		"would be given serin.dev/command: promote --full id=", "Nothing stamps it", "Now: Progressing at 20 %, step 1/2: Analysing: podinfo:6.0.1 is judged at 20 % of the traffic", "Nothing was written",
 	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q is not in:\n%s%s", want, got.stdout, got.stderr)
@@ -182,6 +182,12 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"no such Canary":             {"pause other", "there is no Canary other in namespace " + s.namespace + "; kubectl get canaries -A lists all"},
 		"no such Canary, as a trial": {"pause other --dry-run", "there is no Canary other"},
 		"no such context":            {"pause podinfo --context=other", "read the kubeconfig: invalid configuration: [context was not found for specified context: other"},
+		"an image without a wait":    {"status podinfo --image=a", "--image and --revision say what --wait waits for: add --wait"},
+		"a watch that is a wait":     {"status podinfo --watch --wait", "none of the others can be"},
+		"no such Canary to look at":  {"explain other", "there is no Canary other"},
+		"no such Canary's history":   {"history other", "there is no Canary other"},
+		"no such Canary's revisions": {"revisions other", "there is no Canary other"},
+		"somebody who may not look":  {"status podinfo --wait --as=mallory", "Who may view a namespace may look"},
 		"somebody who may not do it": {"pause podinfo --as=mallory", "Who may view a namespace may look, and who may edit it may steer"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -21,7 +21,7 @@ func now(c *v1beta1.Canary) string {
 	if s.Step != "" {
 		text += ", step " + s.Step
 	}
-	if why := message(c); why != "" {
+	if why := because(c); why != "" {
 		text += ": " + why
 	}
 	return text

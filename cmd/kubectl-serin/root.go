@@ -21,6 +21,7 @@ func newRoot(s *session) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true // kubectl does not ask a plugin this way
 	s.bind(root.PersistentFlags())
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look:"}, &cobra.Group{ID: groupSteer, Title: "Steer:"})
+	root.AddCommand(explainCommand(s), statusCommand(s), historyCommand(s), revisionsCommand(s))
 	root.AddCommand(verbs(s)...)
 	return root
 }

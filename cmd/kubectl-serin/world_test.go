@@ -28,8 +28,8 @@ type world struct {
 	answers         map[string]rollout.Answer
 	// rate is the success rate that is measured; a nil one is no data.
 	rate *float64
-	// closed gates say no; starting canaries have no ready pod.
-	closed, starting bool
+	// closed gates say no; the pods of a starting canary, and of a broken primary, are never ready.
+	closed, starting, broken bool
 }
 
 var begin = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -134,7 +134,7 @@ func (w *world) observed() rollout.Observed {
 }
 
 func (w *world) apply(d rollout.World) {
-	w.clone(&w.primary, d.Primary, true)
+	w.clone(&w.primary, d.Primary, !w.broken)
 	w.clone(&w.canary, d.Canary, !w.starting)
 	w.apex.ToPrimary = w.apex.ToPrimary || d.ApexToPrimary
 	if d.Route != nil {
@@ -179,7 +179,7 @@ func (w *world) answer(q rollout.Question) rollout.Answer {
 		return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: 1}}
 	default:
 		if w.rate == nil {
-			return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.NoData}}
+			return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.NoData, Message: "no samples in the last 1m0s"}}
 		}
 		return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Value: *w.rate, Requests: 412}}
 	}

@@ -23,12 +23,27 @@ type options struct {
 	selectorLabels, trustedLoadtesters []string
 	loadtesterTokenFile                string
 	commandsStamped                    bool
+	configTracking                     bool
+	secretNamespaces                   []string
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
 	var o options
-	var selectors, trusted string
 	fs := flag.NewFlagSet("serin", flag.ContinueOnError)
+	finish := o.define(fs, env)
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
+	}
+	finish()
+	return o, o.check()
+}
+
+// define adds the operator's flags to a set. finish takes up what was parsed.
+func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func()) {
+	var selectors, trusted, secrets string
 	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
@@ -49,14 +64,11 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
 	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
-	if err := fs.Parse(args); err != nil {
-		return o, err
+	fs.BoolVar(&o.configTracking, "config-tracking", true, "make ConfigMaps, and Secrets where they may be read, part of a revision")
+	fs.StringVar(&secrets, "secret-namespaces", "", "namespaces whose Secrets may be tracked, comma separated; the operator needs a Role in each")
+	return func() {
+		o.selectorLabels, o.trustedLoadtesters, o.secretNamespaces = split(selectors), split(trusted), split(secrets)
 	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
-	}
-	o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted)
-	return o, o.check()
 }
 
 func (o options) check() error {

@@ -19,8 +19,12 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.setRoute, r.keepBridge, r.turnApex, r.keepApex,
-		r.pauseScaledObject, r.emptyTarget,
+		r.takeSnapshot, r.keepConfigs, r.keepServices, r.probeTarget, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.fillTarget,
+		r.setRoute, r.keepBridge, r.turnApex, r.keepApex, r.returnApex, r.releaseRoute,
+		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
+	}
+	if v.canary.Spec.TargetRef.Kind == workload.KindService {
+		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
@@ -31,10 +35,10 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || v.blocked || v.Now.Before(v.settles) {
 		return nil
 	}
-	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw()))
+	return r.notKept(v, r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw())))
 }
 
 func (r *Reconciler) keepClones(ctx context.Context, v *view, w rollout.World) error {
@@ -72,7 +76,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live w
 		clone.Replicas = live.Replicas()
 	}
 	if !sameTemplate {
-		t, err := r.revisions.Template(ctx, v.canary.Namespace, wish.Revision)
+		t, err := r.revisions.Rendering(ctx, v.canary.Namespace, wish.Revision)
 		if err != nil {
 			return err
 		}
@@ -153,14 +157,19 @@ func (r *Reconciler) emptyTarget(ctx context.Context, v *view, w rollout.World) 
 	if e := v.target.Emptying(); e != nil {
 		return r.keepOriginal(ctx, v.target, e.Annotation, e.Original, e.Spec)
 	}
-	key, target := client.ObjectKeyFromObject(v.target.Raw()), v.target.Raw()
 	if err := r.keepOriginal(ctx, v.target, v1beta1.OriginalReplicasAnnotation, fmt.Sprint(v.target.Replicas()), nil); err != nil {
 		return err
 	}
-	scale := &autoscalingv1.Scale{}
+	return r.scaleTarget(ctx, v, 0)
+}
+
+// scaleTarget sizes the user's workload through /scale, with the version it was seen at.
+func (r *Reconciler) scaleTarget(ctx context.Context, v *view, replicas int32) error {
+	key, target := client.ObjectKeyFromObject(v.target.Raw()), v.target.Raw()
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
 	scale.Namespace, scale.Name, scale.ResourceVersion = key.Namespace, key.Name, target.GetResourceVersion()
 	if err := r.client.SubResource("scale").Update(ctx, target, client.WithSubResourceBody(scale), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("scale %s %s to zero: %w", v.target.Kind(), key, err)
+		return fmt.Errorf("scale %s %s to %d: %w", v.target.Kind(), key, replicas, err)
 	}
 	target.SetResourceVersion(scale.ResourceVersion)
 	r.client.note(target, nil) // or the next turn would see the old size and repair it once more

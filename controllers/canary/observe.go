@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,7 @@ type view struct {
 	rollout.Observed
 	canary             *v1beta1.Canary
 	target             workload.Object
+	service            *corev1.Service // the target, where it is one
 	label              workload.SelectorLabel
 	primary, subject   workload.Object
 	services           workload.Services
@@ -35,8 +37,20 @@ type view struct {
 	router             router.Router
 	routed             router.Target
 	state              router.State
+	// retryAt is when a router that asked for time is asked again; zero for never.
+	retryAt time.Time
+	// leftovers of a release, found in its last step.
+	leftovers []leftover
 	// features of the router, or of the proxy behind this very route where that is known to do less.
 	features router.Features
+
+	// blocked keeps the snapshot from being taken.
+	blocked bool
+	// settles is when a change of contents has settled; tracked are those of the present revision,
+	// nil while it is not known; lost are copies to make anew.
+	settles time.Time
+	tracked map[string]string
+	lost    []revision.Lost
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -44,9 +58,25 @@ type view struct {
 func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, error) {
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
-	for _, see := range []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
-	} {
+	sights := []func(context.Context, *view) error{
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeConfigs, r.seeCommand, r.seeQueue,
+	}
+	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
+	switch { // nothing that a spec lacks holds up a release
+	case service && release:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case release:
+		sights = []func(context.Context, *view) error{
+			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case service:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
+		}
+	}
+	for _, see := range sights {
 		if err := see(ctx, v); err != nil {
 			return nil, err
 		}
@@ -66,7 +96,7 @@ func (v *view) warning(reason, format string, args ...any) {
 func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	ref := v.canary.Spec.TargetRef
 	if workload.Blank(ref.Kind) == nil {
-		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment or a DaemonSet in spec.targetRef", ref.Kind)
+		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment, a DaemonSet or a Service in spec.targetRef", ref.Kind)
 		return nil
 	}
 	d, err := r.workloadNamed(ctx, v.canary, ref.Name)
@@ -78,6 +108,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 		return nil
 	}
 	v.target = d
+	v.Target.Exists = d.GetDeletionTimestamp().IsZero()
 	v.Target.Replicas, v.Target.SizeField = d.Replicas(), d.SizeField()
 	if v.canary.Spec.AutoscalerRef != nil {
 		v.Target.Autoscaled = true
@@ -92,14 +123,14 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	for _, why := range workload.Refusals(d) {
 		v.problem("TargetRefused", "%s %s/%s cannot have two revisions side by side: %s", d.Kind(), d.GetNamespace(), d.GetName(), why)
 	}
-	known, ok, err := r.revisions.Lookup(ctx, v.canary, d.Template())
+	known, ok, err := r.revisions.Lookup(ctx, v.canary, d.Raw(), d.Template())
 	if err != nil {
 		return err
 	}
 	if ok {
 		v.Target.Revision = known
 	}
-	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
+	if v.Target.Replicas > 0 && v.keeps() {
 		v.Target.Writer = r.writer(ctx, copyOf(d), v.Target.SizeField)
 	}
 	return nil
@@ -123,6 +154,12 @@ func (r *Reconciler) workloadNamed(ctx context.Context, c *v1beta1.Canary, name 
 
 // copyOf is for the client to write into: what the cache gave stays as it is.
 func copyOf(o workload.Object) client.Object { return o.Raw().DeepCopyObject().(client.Object) }
+
+// keeps is true while what others write to what Serin keeps is undone.
+func (v *view) keeps() bool {
+	s := &v.canary.Status
+	return s.Promoted != nil && s.Initialization == nil && s.Release == nil
+}
 
 // writer is the field manager that last set the field at a path. It is read live: the
 // cache keeps no managed fields, and this is asked only when somebody wrote what Serin keeps.
@@ -167,7 +204,8 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 	v.HighestStamp = max(v.HighestStamp, stampOf(d))
 	n := d.Counts()
 	w := rollout.Workload{
-		Exists: true, Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
+		Exists: true, Ours: d.GetLabels()[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name),
+		Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
 		Replicas: d.Replicas(), Pods: n.Pods, Updated: n.Updated, Available: n.Available, Synced: n.Synced,
 		Trouble: d.Trouble(), Given: d.Kind() == workload.KindDaemonSet,
 	}

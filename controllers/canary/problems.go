@@ -22,6 +22,9 @@ func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
 	if err := r.seeRivals(ctx, v); err != nil {
 		return err
 	}
+	if err := r.seeAlerts(ctx, v); err != nil {
+		return err
+	}
 	return r.seeMetrics(ctx, v)
 }
 
@@ -96,24 +99,6 @@ func set(fields map[string]bool) []string {
 	return out
 }
 
-// seeHooks: a report that is not sent is only missed.
-func (r *Reconciler) seeHooks(v *view) {
-	a := v.canary.Spec.Analysis
-	if a == nil {
-		return
-	}
-	for _, h := range a.Webhooks {
-		switch t := h.HookType(); t {
-		case v1beta1.HookEvent, v1beta1.HookPostRollout:
-			v.warning("HookIgnored", "webhook %s of type %s is not called by this release", h.Name, t)
-		default: // asked by the plan
-		}
-	}
-	if len(a.Alerts) > 0 {
-		v.warning("AlertsIgnored", "spec.analysis.alerts are not sent by this release; the operator's own Slack settings are")
-	}
-}
-
 // seeIgnored warns about fields that have no effect with the canary's router, as they have none in Flagger.
 func (r *Reconciler) seeIgnored(v *view) {
 	s := v.canary.Spec.Service
@@ -128,9 +113,6 @@ func (r *Reconciler) seeIgnored(v *view) {
 	if len(ignored) > 0 {
 		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
 			strings.Join(ignored, ", spec.service."), r.provider(v.canary))
-	}
-	if v.canary.Spec.RevertOnDeletion != nil && *v.canary.Spec.RevertOnDeletion {
-		v.warning("RevertOnDeletionIgnored", "spec.revertOnDeletion has no effect in this release: deleting the Canary leaves the primary serving")
 	}
 }
 
@@ -171,6 +153,10 @@ func (r *Reconciler) seeMetrics(ctx context.Context, v *view) error {
 			continue
 		}
 		key := templateKey(v.canary, m)
+		if r.outOfReach(key) {
+			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s: the operator watches namespace %s alone: name one there", key, m.Name, r.Namespace)
+			continue
+		}
 		t, err := get[v1beta1.MetricTemplate](ctx, r.client, key.Namespace, key.Name)
 		if err != nil && !apierrors.IsForbidden(err) {
 			return err

@@ -99,6 +99,15 @@ var rollouts = map[string]struct {
 		runs: 1, phase: v1beta1.PhaseSucceeded, outcome: v1beta1.OutcomePromoted, reason: "Promoted",
 		promoted: "podinfo:6.0.1", shifts: split(0),
 	},
+	"a tag that is moved under analysis is not promoted": {
+		play: func(w *world) {
+			w.setImage("podinfo:latest")
+			w.takesWeight(50)
+			w.images.Move("podinfo:latest")
+		},
+		runs: 1, phase: v1beta1.PhaseFailed, outcome: v1beta1.OutcomeFailed, reason: "ImageMoved",
+		promoted: "podinfo:6.0.0", shifts: split(0, 50, 0),
+	},
 	"a primary that does not become ready goes back to what it was": {
 		edit: func(c *v1beta1.Canary) { c.Spec.ProgressDeadlineSeconds = ptr.To(int32(4)) },
 		play: func(w *world) {

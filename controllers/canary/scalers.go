@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"sync"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -185,6 +186,44 @@ func (r *Reconciler) pauseScaledObject(ctx context.Context, v *view, w rollout.W
 	}
 	if err := r.client.Patch(ctx, so, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
 		return fmt.Errorf("pause ScaledObject %s/%s: %w", so.GetNamespace(), so.GetName(), err)
+	}
+	return nil
+}
+
+// limit is the most replicas that the target's autoscaler gives; 0 where it sets none.
+func (s scalers) limit() int32 {
+	if s.hpa != nil {
+		return s.hpa.Spec.MaxReplicas
+	}
+	if s.scaled != nil {
+		n, _, _ := unstructured.NestedInt64(s.scaled.Object, "spec", "maxReplicaCount")
+		return int32(min(n, math.MaxInt32)) //nolint:gosec // bounded just now
+	}
+	return 0
+}
+
+// paused is true while our pause is on the target's ScaledObject.
+func (s scalers) paused() bool {
+	if s.scaled == nil {
+		return false
+	}
+	_, ours := s.scaled.GetAnnotations()[v1beta1.OriginalPausedReplicasAnnotation]
+	return ours
+}
+
+// resumeScaledObject puts the pause back to what it was before the adoption, mostly none.
+func (r *Reconciler) resumeScaledObject(ctx context.Context, v *view) error {
+	so := v.scalers.scaled
+	marks := map[string]any{v1beta1.OriginalPausedReplicasAnnotation: nil, workload.PausedReplicas: nil}
+	if before := so.GetAnnotations()[v1beta1.OriginalPausedReplicasAnnotation]; before != "" {
+		marks[workload.PausedReplicas] = before
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": so.GetResourceVersion(), "annotations": marks}})
+	if err != nil {
+		return fmt.Errorf("encode patch of ScaledObject %s: %w", so.GetName(), err)
+	}
+	if err := r.client.Patch(ctx, so, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("resume ScaledObject %s/%s: %w", so.GetNamespace(), so.GetName(), err)
 	}
 	return nil
 }

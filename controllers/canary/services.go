@@ -34,7 +34,7 @@ func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
 	}
 	if apex != nil && v.label.Key != "" {
 		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
-		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
+		if !v.Apex.ToPrimary && v.keeps() {
 			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), "spec.selector")
 		}
 		if apex.Spec.Type == corev1.ServiceTypeExternalName {
@@ -71,10 +71,10 @@ func (r *Reconciler) keepServices(ctx context.Context, v *view, w rollout.World)
 
 // turnApex turns the apex Service to the primary's pods, and keeps what it selected before beside it.
 func (r *Reconciler) turnApex(ctx context.Context, v *view, w rollout.World) error {
-	if !w.ApexToPrimary || v.target == nil || v.label.Key == "" || v.Apex.ToPrimary {
+	apex := v.services.Apex
+	if !w.ApexToPrimary || v.label.Key == "" || v.Apex.ToPrimary || apex == nil && v.target == nil {
 		return nil
 	}
-	apex := v.services.Apex
 	if apex == nil {
 		svc := v.services.NewApex()
 		if err := r.client.Create(ctx, svc, client.FieldOwner(v1beta1.FieldManager)); err != nil {

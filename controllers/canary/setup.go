@@ -33,6 +33,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/configs"
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -42,6 +43,8 @@ import (
 
 // Options are what the operator was started with.
 type Options struct {
+	// Namespace is the only one that is watched; empty for all.
+	Namespace string
 	// Provider is the router of canaries that name none.
 	Provider string
 	// MetricsServer is the Prometheus of canaries that name none.
@@ -50,17 +53,24 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// Home is the namespace that the operator runs in; empty outside of a cluster.
+	Home string
 	// CommandsStamped is true where an admission policy vouches for who gave a command.
 	CommandsStamped bool
+	// TrackConfigs makes ConfigMaps part of a revision, and Secrets in SecretNamespaces.
+	TrackConfigs     bool
+	SecretNamespaces []string
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
 
 // Deps are the implementations that cmd has chosen.
 type Deps struct {
-	Routers   *router.Registry
-	Metrics   *metrics.Registry
+	Routers *router.Registry
+	Metrics *metrics.Registry
+	// Notifiers are the operator's own sinks, Alerts the types of AlertProviders.
 	Notifiers map[string]notifier.Notifier
+	Alerts    *notifier.Registry
 	Hooks     *webhook.Caller
 	Telemetry *telemetry.Metrics
 	Now       func() time.Time
@@ -77,7 +87,11 @@ type Reconciler struct {
 	routers   routers
 	keda      keda
 	refused   refusals
+	handbacks handbacks
+	unkept    unkept
+	settling  settling
 	providers providers
+	hooks     hooks
 	asker     *asker
 	teller    *teller
 	starting  sync.Mutex
@@ -90,22 +104,16 @@ const (
 	indexLabel      = "serin.label"
 	indexService    = "spec.service"
 	indexAutoscaler = "spec.autoscalerRef"
+	indexAlert      = "spec.analysis.alerts.providerRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
+	indexConfigs    = "serin.configs"
 )
 
 // Setup builds the reconciler and registers it with the manager.
 func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	fresh := newFreshClient(mgr.GetClient(), d.Now)
-	r := &Reconciler{Options: o, Deps: d, client: fresh, live: mgr.GetAPIReader(), cache: mgr.GetCache(),
-		wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: r.live}
-	r.providers = providers{registry: d.Metrics, secrets: r.live}
-	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
+	r := assemble(o, d, mgr.GetClient(), mgr.GetAPIReader())
+	r.cache = mgr.GetCache()
 	if err := r.index(mgr); err != nil {
 		return nil, err
 	}
@@ -113,19 +121,37 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.routers = routers{registry: d.Routers, client: fresh, watch: func(w router.Watch) error {
+	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
 		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
 	}}
-	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
+	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run, r.letGoAtEnd} {
 		if err := mgr.Add(leaderTask(run)); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// assemble puts the loop together around a client that writes to the API server and a reader that reads
+// from it. What watches is the caller's.
+func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconciler {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	fresh := newFreshClient(c, d.Now)
+	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
+	r.revisions = revision.Store{Client: fresh, Live: live, Tracks: o.tracks}
+	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
+	r.hooks = hooks{caller: d.Hooks, secrets: live}
+	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
+		r.wakeUp, d.Telemetry, d.Now)
+	return r
 }
 
 // leaderTask runs only where this operator leads.
@@ -135,8 +161,9 @@ func (t leaderTask) Start(ctx context.Context) error { return t(ctx) }
 func (leaderTask) NeedLeaderElection() bool          { return true }
 
 // CacheOptions narrow the caches to what is used: of what Serin creates by its label, and without
-// the managed fields that nobody here reads.
-func CacheOptions(namespace string) cache.Options {
+// the managed fields that nobody here reads. Of ConfigMaps, and of Secrets in the given namespaces,
+// there is metadata and no contents.
+func CacheOptions(namespace string, secretNamespaces ...string) cache.Options {
 	ours := cache.ByObject{Label: labelExists(v1beta1.CanaryLabel)}
 	o := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -144,7 +171,16 @@ func CacheOptions(namespace string) cache.Options {
 			podMetadata():                ours,
 			&discoveryv1.EndpointSlice{}: ours,
 			&appsv1.ControllerRevision{}: ours,
+
+			revision.Metadata(configs.ConfigMap): {Transform: bare},
 		},
+	}
+	if len(secretNamespaces) > 0 {
+		secrets := cache.ByObject{Transform: bare, Namespaces: map[string]cache.Config{}}
+		for _, n := range secretNamespaces {
+			secrets.Namespaces[n] = cache.Config{}
+		}
+		o.ByObject[revision.Metadata(configs.Secret)] = secrets
 	}
 	if namespace != "" {
 		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
@@ -164,6 +200,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexDependsOn: dependenciesOf,
 		indexGroup:     groupsOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
+		indexAlert:     alertKeys,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
 			if c.Spec.AutoscalerRef == nil {
 				return nil
@@ -178,12 +215,15 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 			return fmt.Errorf("index canaries by %s: %w", name, err)
 		}
 	}
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &appsv1.Deployment{}, indexConfigs, configKeys); err != nil {
+		return fmt.Errorf("index Deployments by %s: %w", indexConfigs, err)
+	}
 	return nil
 }
 
 func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
 		For(&v1beta1.Canary{}).
 		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
@@ -202,9 +242,14 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&appsv1.ControllerRevision{}, byLabel).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
+		Watches(&v1beta1.AlertProvider{}, handler.EnqueueRequestsFromMapFunc(r.alerted)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
-		Build(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)})
+	for _, kind := range r.trackedKinds() {
+		b = b.Watches(revision.Metadata(kind), r.configChanged(kind)).
+			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared))
+	}
+	return b.Build(r)
 }
 
 // scalerKey is under what indexAutoscaler has an autoscaler: its own name, or that of the one it copies.
@@ -230,6 +275,13 @@ var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 var appeared = predicate.Funcs{
 	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
+
+// disappeared passes what is deleted.
+var disappeared = predicate.Funcs{
+	CreateFunc:  func(event.CreateEvent) bool { return false },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 
@@ -266,6 +318,26 @@ func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Req
 // allBeside wakes the canaries of the object's namespace.
 func (r *Reconciler) allBeside(ctx context.Context, o client.Object) []reconcile.Request {
 	return r.find(ctx, o.GetNamespace())
+}
+
+// alerted wakes the canaries that name an AlertProvider, and tries at once what it could not be told.
+func (r *Reconciler) alerted(ctx context.Context, o client.Object) []reconcile.Request {
+	found := r.find(ctx, "", client.MatchingFields{indexAlert: client.ObjectKeyFromObject(o).String()})
+	for _, f := range found {
+		r.teller.again(f.NamespacedName)
+	}
+	return found
+}
+
+func alertKeys(c *v1beta1.Canary) []string {
+	if c.Spec.Analysis == nil {
+		return nil
+	}
+	var keys []string
+	for _, a := range c.Spec.Analysis.Alerts {
+		keys = append(keys, providerKey(c, a).String())
+	}
+	return keys
 }
 
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {

@@ -58,6 +58,14 @@ type world struct {
 	images standin.Images
 	// mapper is what the operators know kinds by; nil for the usual one.
 	mapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)
+	// shared is another namespace whose AlertProviders the operator sees.
+	shared string
+	// confined operators know that they see one namespace alone.
+	confined bool
+
+	// untracked and secrets are how operators are started from now on: without tracking, and with
+	// the right to read Secrets.
+	untracked, secrets bool
 }
 
 func newWorld(t *testing.T, crds ...string) *world {

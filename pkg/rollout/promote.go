@@ -23,11 +23,14 @@ func (p *plan) beginPromotion(why string) {
 // what it was; so it does when the user takes the revision back.
 func (p *plan) copy() {
 	r := p.status.Rollout
-	want := max(r.PrimaryReplicas, p.Primary.Replicas)
+	want := p.Primary.whole(max(r.PrimaryReplicas, p.Primary.Replicas))
 	switch {
 	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
 		p.restoreFor(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s", p.spec.TargetRef.Name, r.From.Image))
 	case p.Primary.Ready(r.Revision.Name, want, p.spec.Analysis.PrimaryReadyPercent()):
+		if !p.sameImages() {
+			return
+		}
 		p.promote(r.Revision)
 		p.end(v1beta1.OutcomePromoted, "Promoted", fmt.Sprintf("%d of %d pods of %s run %s", p.Primary.Available, want, p.Object.PrimaryName(), r.Revision.Image))
 	case overdue(p.Now, r.Until):

@@ -89,6 +89,15 @@ func (d daemonSet) Emptying() *Emptying {
 	}
 }
 
+// Filling gives the pods the nodes again that they had.
+func (d daemonSet) Filling() *Change {
+	nodes := d.Template().Spec.NodeSelector
+	if nodes == nil {
+		nodes = map[string]string{}
+	}
+	return &Change{Op: "replace", Path: "/spec/template/spec/nodeSelector", Value: nodes}
+}
+
 func (d daemonSet) unfit() []string {
 	if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
 		return []string{"its update strategy is OnDelete: set spec.updateStrategy.type to RollingUpdate"}

@@ -20,6 +20,7 @@ func (d deployment) Template() *corev1.PodTemplateSpec { return &d.Spec.Template
 func (d deployment) Replicas() int32                   { return ptr.Deref(d.Spec.Replicas, 1) }
 func (d deployment) Sized(replicas int32) bool         { return d.Replicas() == replicas }
 func (d deployment) Emptying() *Emptying               { return nil }
+func (d deployment) Filling() *Change                  { return nil }
 func (d deployment) SizeField() string                 { return "spec.replicas" }
 
 func (d deployment) Counts() Counts {

@@ -30,6 +30,8 @@ type Object interface {
 	// Emptying is the merge patch of the spec that takes all pods away, and the annotation that keeps
 	// what it changes. Nil where the kind has a scale instead.
 	Emptying() *Emptying
+	// Filling brings the pods back that Emptying took away: nil where the kind has a scale instead.
+	Filling() *Change
 	// SizeField is the path of what sizes it.
 	SizeField() string
 

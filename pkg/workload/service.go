@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,6 +69,30 @@ func (s Services) ApexSelector() map[string]string {
 		maps.Copy(sel, s.Apex.Spec.Selector)
 	}
 	sel[s.Label.Key] = s.Label.Of(v1beta1.RolePrimary)
+	return sel
+}
+
+// TargetPods renders the Service of the target's own pods: the apex Service's ports.
+func (s Services) TargetPods() *corev1.Service {
+	svc := s.service(s.Name(v1beta1.RoleRelease), v1beta1.RoleRelease)
+	svc.Spec.Selector = maps.Clone(s.Target.Selector().MatchLabels)
+	return svc
+}
+
+// OriginalSelector is what the apex Service selected before it was adopted: as it was noted then, or,
+// where Serin made the Service, the target's pods.
+func (s Services) OriginalSelector() map[string]string {
+	if s.Apex == nil {
+		return nil
+	}
+	sel := map[string]string{}
+	if json.Unmarshal([]byte(s.Apex.Annotations[v1beta1.OriginalSelectorAnnotation]), &sel) == nil && len(sel) > 0 {
+		return sel
+	}
+	sel = maps.Clone(s.Apex.Spec.Selector)
+	if _, ok := sel[s.Label.Key]; ok {
+		sel[s.Label.Key] = s.Label.Value
+	}
 	return sel
 }
 

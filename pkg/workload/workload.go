@@ -36,6 +36,11 @@ func FindSelectorLabel(target Object, candidates []string) (SelectorLabel, bool)
 // Of is the label's value on a role's pods.
 func (l SelectorLabel) Of(role string) string { return l.Value + "-" + role }
 
+// Without is the label of the target, read off a role's pods.
+func (l SelectorLabel) Without(role string) SelectorLabel {
+	return SelectorLabel{Key: l.Key, Value: strings.TrimSuffix(l.Value, "-"+role)}
+}
+
 // Selector is the whole selector of a role's pods: the target's, with one label rewritten.
 func (l SelectorLabel) Selector(target Object, role string) map[string]string {
 	out := map[string]string{}

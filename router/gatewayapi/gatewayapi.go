@@ -31,7 +31,7 @@ type Router struct {
 var _ router.Router = (*Router)(nil)
 
 // httpRoutes is the kind of the route.
-var httpRoutes = gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute")
+var httpRoutes = gatewayv1.GroupVersion.WithKind("HTTPRoute")
 
 // New is the router.Factory: it asks the API server for HTTPRoute once.
 func New(c client.Client) (router.Router, error) {
