@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 )
 
 // environment looks variables up in a map.
@@ -83,10 +85,10 @@ func TestNotifiers(t *testing.T) {
 
 // TestNoNameIsRegisteredTwice: must would stop the binary.
 func TestNoNameIsRegisteredTwice(t *testing.T) {
-	if diff := cmp.Diff([]string{"gloo"}, routers().Names()); diff != "" {
+	if diff := cmp.Diff([]string{"gloo"}, implementations.Routers().Names()); diff != "" {
 		t.Errorf("routers (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"prometheus"}, metricProviders().Types()); diff != "" {
+	if diff := cmp.Diff([]string{"prometheus"}, implementations.Metrics().Types()); diff != "" {
 		t.Errorf("metric providers (-want +got):\n%s", diff)
 	}
 }

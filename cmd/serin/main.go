@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -63,7 +64,7 @@ func run(ctx context.Context, o options) error {
 		Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, Workers: 8, Askers: 32,
 	}, canary.Deps{
-		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks,
+		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks,
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
 	})
 	if err != nil {
