@@ -126,6 +126,10 @@ image: ## The operator's image as dist/serin.tar, without a container engine (VE
 image-loadtester: ## The load tester's image as dist/loadtester.tar (LOADTESTER_IMAGE=)
 	go run ./deploy/image/loadtester -o dist/loadtester.tar -version $(VERSION) -tag $(LOADTESTER_IMAGE):$(VERSION)
 
+.PHONY: plugin
+plugin: ## kubectl serin as dist/kubectl-serin, for this machine or for GOOS= and GOARCH=
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/kubectl-serin ./cmd/kubectl-serin
+
 .PHONY: chart-package
 chart-package: ## The Helm chart as dist/serin-*.tgz
 	mkdir -p dist

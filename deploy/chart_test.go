@@ -11,10 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 )
 
@@ -100,6 +103,44 @@ func TestTheOperatorKnowsItsFlags(t *testing.T) {
 				t.Errorf("cmd/serin has no flag %s", name)
 			}
 		}
+	}
+	for _, arg := range releaseJob(t, given...).Containers[0].Args[1:] {
+		if name, _, _ := strings.Cut(arg, "="); !known[name] {
+			t.Errorf("serin release has no flag %s", name)
+		}
+	}
+}
+
+// releaseJob is the pod of the Job that an uninstall waits for.
+func releaseJob(t *testing.T, args ...string) corev1.PodSpec {
+	t.Helper()
+	return find[*batchv1.Job](t, mustTemplate(t, args...), "serin-release").Spec.Template.Spec
+}
+
+// TestAnUninstallReleasesEverythingFirst: with the operator's own image, rights and defaults, within
+// the time that helm waits, and in no pod that counts as an operator.
+func TestAnUninstallReleasesEverythingFirst(t *testing.T) {
+	all := mustTemplate(t, "--set", "namespace=shop,meshProvider=istio,image.tag=v9")
+	job := find[*batchv1.Job](t, all, "serin-release")
+	pod, operator := operator(t, all)
+	got := job.Spec.Template.Spec
+	if job.Annotations["helm.sh/hook"] != "pre-delete" || got.ServiceAccountName != pod.ServiceAccountName || got.Containers[0].Image != operator.Image {
+		t.Errorf("the Job is %v, with %s and %s", job.Annotations, got.ServiceAccountName, got.Containers[0].Image)
+	}
+	want := []string{"release", "--all", "--force", "--timeout=270s", "--provider=istio", "--metrics-server=http://prometheus:9090",
+		"--selector-labels=app,name,app.kubernetes.io/name", "--namespace=shop", "--log-level=info"}
+	if diff := cmp.Diff(want, got.Containers[0].Args); diff != "" {
+		t.Errorf("args (-want +got):\n%s", diff)
+	}
+	if limit := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0); limit <= 270 || limit >= 300 {
+		t.Errorf("it may run for %d s: want more than it takes, and less than helm waits", limit)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(find[*appsv1.Deployment](t, all, "serin").Spec.Selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if selector.Matches(labels.Set(job.Spec.Template.Labels)) {
+		t.Error("the Job's pod counts as one of the operator's")
 	}
 }
 

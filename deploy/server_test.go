@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -221,7 +222,11 @@ func TestReleaseFromInstallToUninstall(t *testing.T) {
 	})
 	t.Run("canaries survive an uninstall and are taken up by the next install", func(t *testing.T) {
 		canary := c.aCanary(t)
+		released := c.playReleaseJob(t)
 		c.helm(t, "uninstall", release)
+		if !released() {
+			t.Error("the uninstall did not wait for the Job that hands the traffic back")
+		}
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 			t.Fatalf("the canary is lost: %v", err)
 		}
@@ -238,9 +243,34 @@ func installable() []string {
 		"--set-json", fmt.Sprintf(`metricSecrets=[{"namespace":%q,"names":["keys"]}]`, namespace))
 }
 
+// playReleaseJob completes the Job of the pre-delete hook, for which nothing here starts a pod. The
+// operator is still there by then.
+func (c cluster) playReleaseJob(t *testing.T) (done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan bool, 1)
+	go func() {
+		result <- wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+			var job batchv1.Job
+			err := errors.Join(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin-release"}, &job),
+				c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "serin"}, &appsv1.Deployment{}))
+			if err != nil {
+				return false, client.IgnoreNotFound(err)
+			}
+			now := metav1.Now()
+			job.Status.StartTime, job.Status.CompletionTime, job.Status.Succeeded = &now, &now, 1
+			for _, kind := range []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete} {
+				job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: now})
+			}
+			return c.Status().Update(ctx, &job) == nil, nil
+		}) == nil
+	}()
+	return func() bool { cancel(); return <-result }
+}
+
 func (c cluster) uninstall(t *testing.T) {
 	t.Helper()
-	if _, err := run(helm(t), "uninstall", release, "--ignore-not-found", "--kubeconfig", c.kubeconfig, "--namespace", namespace); err != nil {
+	if _, err := run(helm(t), "uninstall", release, "--no-hooks", "--ignore-not-found", "--kubeconfig", c.kubeconfig, "--namespace", namespace); err != nil {
 		t.Error(err)
 	}
 }
@@ -306,8 +336,11 @@ func (c cluster) hasRights(t *testing.T, account string) {
 		"write a canary's status":            {in("shop", "update", "canaries/status", "serin.dev", ""), true},
 		"change a canary's spec":             {in("shop", "update", "canaries", "serin.dev", ""), false},
 		"scale a Deployment":                 {in("shop", "update", "deployments/scale", "apps", ""), true},
-		"delete a Deployment":                {in("shop", "delete", "deployments", "apps", ""), false},
-		"delete a Service":                   {in("shop", "delete", "services", "", ""), false},
+		"put a finalizer on a canary":        {in("shop", "patch", "canaries", "serin.dev", ""), true},
+		"delete a canary":                    {in("shop", "delete", "canaries", "serin.dev", ""), false},
+		"delete a Deployment that it made":   {in("shop", "delete", "deployments", "apps", ""), true},
+		"delete a Service that it made":      {in("shop", "delete", "services", "", ""), true},
+		"see whether a namespace goes":       {in("shop", "get", "namespaces", "", "shop"), true},
 		"shift traffic":                      {in("shop", "patch", "routetables", "gateway.solo.io", ""), true},
 		"take a route away":                  {in("shop", "delete", "routetables", "gateway.solo.io", ""), false},
 		"touch a VirtualService":             {in("shop", "patch", "virtualservices", "gateway.solo.io", ""), false},

@@ -128,7 +128,7 @@ func TestSchemaAndValuesNameTheSame(t *testing.T) {
 	compare("", root, values)
 }
 
-// change is another value than the default, and what else must be set for it to matter.
+// change is another value than the default, and what else must be set, or be so, for it to matter.
 type change struct {
 	json string
 	with []string
@@ -172,6 +172,7 @@ var changes = map[string]change{
 	"crd.create":                         {`false`, nil},
 	"rbac.create":                        {`false`, nil},
 	"rbac.aggregate":                     {`false`, nil},
+	"admissionPolicy.create":             {`false`, policyServed},
 	"serviceAccount.create":              {`false`, nil},
 	"serviceAccount.name":                {`"other"`, nil},
 	"serviceAccount.annotations":         {`{"eks.amazonaws.com/role-arn":"x"}`, nil},
@@ -183,6 +184,8 @@ var changes = map[string]change{
 	"serviceMonitor.namespace":           {`"monitoring"`, withServiceMonitor},
 	"serviceMonitor.labels":              {`{"release":"x"}`, withServiceMonitor},
 	"serviceMonitor.interval":            {`"15s"`, withServiceMonitor},
+	"releaseOnUninstall.enabled":         {`false`, nil},
+	"releaseOnUninstall.timeoutSeconds":  {`30`, nil},
 	"podDisruptionBudget.enabled":        {`true`, nil},
 	"podDisruptionBudget.minAvailable":   {`"50%"`, []string{"podDisruptionBudget.enabled=true"}},
 	"image.repository":                   {`"example.com/serin"`, nil},
@@ -247,6 +250,10 @@ func changesSomething(t *testing.T, path string, c change) {
 		given = []string{"--set-json", "crd.create=false"}
 	}
 	for _, v := range c.with {
+		if strings.HasPrefix(v, "--") {
+			given = append(given, v)
+			continue
+		}
 		given = append(given, "--set-json", v)
 	}
 	before, err := template(t, given...)

@@ -81,6 +81,10 @@ type CanaryStatus struct {
 	// +optional
 	Initialization *InitializationStatus `json:"initialization,omitempty"`
 
+	// Release is the handing back of the traffic, while it goes on and after it.
+	// +optional
+	Release *ReleaseStatus `json:"release,omitempty"`
+
 	// Transition counts the transitions of this canary. World writes carry it.
 	// +optional
 	Transition int64 `json:"transition,omitempty"`
@@ -215,6 +219,34 @@ type InitializationStatus struct {
 	Until *metav1.MicroTime `json:"until,omitempty"`
 	// Replicas that the primary is made with.
 	Replicas int32 `json:"replicas"`
+}
+
+// ReleaseStatus is the handing back of a workload.
+type ReleaseStatus struct {
+	// Step of the release.
+	Step Step `json:"step"`
+	// Since is when the step began.
+	Since metav1.MicroTime `json:"since"`
+	// Until is when the step is overdue: what is safe is done then, and said.
+	// +optional
+	Until *metav1.MicroTime `json:"until,omitempty"`
+	// Replicas that the target gets at least.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// Served is true when the primary had the traffic as the release began.
+	// +optional
+	Served bool `json:"served,omitempty"`
+	// Stays is what goes on running because it could not be handed back: Primary or Everything.
+	// +optional
+	Stays Stays `json:"stays,omitempty"`
+	// Reason why it stays, in a word.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// Message says why it stays.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // RolloutStatus is one rollout.

@@ -134,8 +134,9 @@ type CanarySpec struct {
 	// +optional
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 
-	// RevertOnDeletion is accepted for compatibility and has no effect yet, which the condition
-	// `Warning` says. Deleting a Canary takes nothing away that serves: the primary goes on serving.
+	// RevertOnDeletion hands the traffic back when the Canary is deleted: the target gets the promoted
+	// template and its pods, Service and route lead to it again, and what Serin made goes. Set to false,
+	// everything stays as it stands and goes on serving. Default: true.
 	// +optional
 	RevertOnDeletion *bool `json:"revertOnDeletion,omitempty"`
 

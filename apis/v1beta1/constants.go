@@ -22,14 +22,31 @@ const (
 	RestartedAnnotation = "serin.dev/restarted-at"
 	// OriginalReplicasAnnotation on the target keeps the replicas it had when it became a template.
 	OriginalReplicasAnnotation = "serin.dev/original-replicas"
+	// OriginalNodeSelectorAnnotation on a DaemonSet keeps the node selector it had when it became a template.
+	OriginalNodeSelectorAnnotation = "serin.dev/original-node-selector"
+	// ScaleToZeroKey in a DaemonSet's node selector keeps its pods away: no node has it. It is Serin's
+	// and no part of what the DaemonSet's owner wrote.
+	ScaleToZeroKey = "serin.dev/scale-to-zero"
+	// OriginalPausedReplicasAnnotation on a ScaledObject keeps the pause that it had before its target
+	// became a template; empty for none.
+	OriginalPausedReplicasAnnotation = "serin.dev/original-paused-replicas"
 	// OriginalSelectorAnnotation on the apex Service keeps the selector it had before it was adopted.
 	OriginalSelectorAnnotation = "serin.dev/original-selector"
+
+	// ReleaseFinalizer keeps a deleted Canary until its traffic is back on the target.
+	ReleaseFinalizer = "serin.dev/release"
+	// ReleaseAnnotation on a Canary, with the value "true", has the traffic handed back while the object
+	// stays. Without it the target is adopted again.
+	ReleaseAnnotation = "serin.dev/release"
 )
 
 // Values of RoleLabel.
 const (
 	RolePrimary = "primary"
 	RoleCanary  = "canary"
+	// RoleRelease is the role of the Service that shows, during a release, which of the target's own
+	// pods can be reached.
+	RoleRelease = "release"
 )
 
 // Phase is where a canary stands, in the words that this field's users know.
@@ -80,6 +97,26 @@ const (
 	StepBaking Step = "Baking"
 	// StepScalingDown: the canary goes to zero.
 	StepScalingDown Step = "ScalingDown"
+	// StepEnding (Terminating): the rollout that was under way ends as an abandoned one does.
+	StepEnding Step = "EndingRollout"
+	// StepFilling (Terminating): the target gets the promoted template and its pods, and they are ready.
+	StepFilling Step = "FillingTarget"
+	// StepReturning (Terminating): the apex Service turns back to the target's pods.
+	StepReturning Step = "ReturningService"
+	// StepReleasing (Terminating): the route leads to the apex Service and to nothing of ours.
+	StepReleasing Step = "ReleasingRoute"
+	// StepRemoving (Terminating): what only Serin needed goes.
+	StepRemoving Step = "RemovingClones"
+)
+
+// Stays is what a release leaves running because it could not be handed back safely.
+type Stays string
+
+const (
+	// StaysPrimary: the primary serves on, and Service and route lead to it.
+	StaysPrimary Stays = "Primary"
+	// StaysEverything: all that carries traffic is left as it stood.
+	StaysEverything Stays = "Everything"
 )
 
 // Outcome is how a rollout ended.

@@ -37,6 +37,12 @@ func (c *Canary) PrimaryServiceName() string { return c.ApexName() + "-" + RoleP
 // CanaryServiceName is the name of the Service of the pods under analysis.
 func (c *Canary) CanaryServiceName() string { return c.ApexName() + "-" + RoleCanary }
 
+// ReleaseServiceName is the name of the Service that shows the target's own pods during a release.
+func (c *Canary) ReleaseServiceName() string { return c.ApexName() + "-" + RoleRelease }
+
+// HandsBack is true unless the traffic is to stay where it is when the Canary is deleted.
+func (c *Canary) HandsBack() bool { return ptr.Deref(c.Spec.RevertOnDeletion, true) }
+
 // ProgressDeadline bounds each wait for pods to become ready.
 func (c *Canary) ProgressDeadline() time.Duration {
 	if s := c.Spec.ProgressDeadlineSeconds; s != nil {

@@ -33,3 +33,26 @@ func isTracking(key string) bool {
 	}
 	return false
 }
+
+// keepers are the marks of tools that write an object again as they have it, and the tools' names.
+var keepers = []struct{ prefix, tool string }{
+	{"argocd.argoproj.io/", "Argo CD"},
+	{"kustomize.toolkit.fluxcd.io/", "Flux"},
+	{"helm.toolkit.fluxcd.io/", "Flux"},
+	{"meta.helm.sh/", "Helm"},
+}
+
+// Keeper names the tool whose marks are among an object's labels or annotations; empty without. The
+// label app.kubernetes.io/instance alone is no mark: people set it too.
+func Keeper(marks ...map[string]string) string {
+	for _, k := range keepers {
+		for _, m := range marks {
+			for key := range m {
+				if strings.HasPrefix(key, k.prefix) {
+					return k.tool
+				}
+			}
+		}
+	}
+	return ""
+}

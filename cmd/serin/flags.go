@@ -22,12 +22,26 @@ type options struct {
 	logLevel, logFormat                string
 	selectorLabels, trustedLoadtesters []string
 	loadtesterTokenFile                string
+	commandsStamped                    bool
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
 	var o options
-	var selectors, trusted string
 	fs := flag.NewFlagSet("serin", flag.ContinueOnError)
+	finish := o.define(fs, env)
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
+	}
+	finish()
+	return o, o.check()
+}
+
+// define adds the operator's flags to a set. finish takes up what was parsed.
+func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func()) {
+	var selectors, trusted string
 	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
@@ -47,14 +61,8 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 	fs.StringVar(&selectors, "selector-labels", "app,name,app.kubernetes.io/name", "labels that may tell a target's pods, in order of preference")
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
-	}
-	o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted)
-	return o, o.check()
+	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
+	return func() { o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted) }
 }
 
 func (o options) check() error {

@@ -29,16 +29,26 @@ import (
 var version = ""
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "release" {
+		o, err := parseRelease(os.Args[2:], os.LookupEnv)
+		start(o.options, err, func(ctx context.Context) error { return releaseCanaries(ctx, o, os.Stdout) })
+		return
+	}
 	o, err := parse(os.Args[1:], os.LookupEnv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "serin:", err)
+	start(o, err, func(ctx context.Context) error { return run(ctx, o) })
+}
+
+// start runs what the flags ask for, unless they are wrong.
+func start(o options, wrong error, run func(context.Context) error) {
+	if wrong != nil {
+		fmt.Fprintln(os.Stderr, "serin:", wrong)
 		os.Exit(2)
 	}
 	log := logr.FromSlogHandler(o.logHandler(os.Stderr))
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	slog.SetDefault(slog.New(o.logHandler(os.Stderr)))
-	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
+	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
 	}
@@ -62,7 +72,7 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
-		ClusterName: o.clusterName, Workers: 8, Askers: 32,
+		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace, Workers: 8, Askers: 32,
 	}, canary.Deps{
 		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks,
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
@@ -86,15 +96,19 @@ func run(ctx context.Context, o options) error {
 	return mgr.Start(ctx)
 }
 
-func managerOptions(o options) ctrl.Options {
+func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1beta1.AddToScheme} {
 		if err := add(scheme); err != nil { // compiled in: fails always or never
 			panic(err)
 		}
 	}
+	return scheme
+}
+
+func managerOptions(o options) ctrl.Options {
 	return ctrl.Options{
-		Scheme: scheme, Cache: canary.CacheOptions(o.namespace), Client: canary.ClientOptions(),
+		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace), Client: canary.ClientOptions(),
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,

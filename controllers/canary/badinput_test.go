@@ -12,7 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/router"
 )
 
 // mistakes are what users get wrong. Each shows as one condition and one event that say what is
@@ -92,6 +95,34 @@ var mistakes = map[string]struct {
 		condition: v1beta1.ConditionStalled, reason: "UnknownProvider",
 		says: []string{`provider "istio" is not built into this operator`, "it has: fake, gloo"},
 		mend: func(w *world) { w.edit(func(c *v1beta1.Canary) { c.Spec.Provider = "" }) }, then: v1beta1.PhaseInitialized,
+	},
+	"the router cannot match requests": {
+		make: func(w *world) {
+			w.router.Can = &router.Features{Weights: true}
+			w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary(func(c *v1beta1.Canary) {
+				c.Spec.Analysis.StepWeights, c.Spec.Analysis.Iterations = nil, 3
+				c.Spec.Analysis.Match = []v1beta1.CanaryMatch{{Headers: map[string]v1beta1.StringMatch{"x-canary": {Exact: "insider"}}}}
+			}))
+		},
+		condition: v1beta1.ConditionStalled, reason: "NotSupportedByRouter",
+		says: []string{"asks provider fake to match requests by header or cookie, which it cannot", "set another spec.provider"},
+		mend: func(w *world) { w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Match = nil }) }, then: v1beta1.PhaseInitialized,
+	},
+	"the router cannot take tenths of a percent": {
+		make: func(w *world) {
+			w.router.Can = &router.Features{Weights: true}
+			w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary(func(c *v1beta1.Canary) {
+				c.Spec.Analysis.StepWeights = nil
+				c.Spec.Analysis.Steps = []v1beta1.CanaryStep{{Weight: ptr.To(v1beta1.Weight(5))}}
+			}))
+		},
+		condition: v1beta1.ConditionStalled, reason: "NotSupportedByRouter",
+		says: []string{"to take tenths of a percent, which it cannot"},
+		mend: func(w *world) {
+			w.edit(func(c *v1beta1.Canary) {
+				c.Spec.Analysis.Steps = []v1beta1.CanaryStep{{Weight: ptr.To(v1beta1.Weight(50))}}
+			})
+		}, then: v1beta1.PhaseInitialized,
 	},
 	"the Secret of a MetricTemplate does not exist": {
 		make: func(w *world) {

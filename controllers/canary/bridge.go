@@ -3,6 +3,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -13,55 +14,87 @@ import (
 	"github.com/serin-dev/serin/pkg/rollout"
 )
 
-// keepBridge keeps the primary's addresses in the apex Service while its selector is turned. Without
+// keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile. Without
 // them the Service has no address for the moment in which its own slices lose the old pods and do
 // not have the new ones yet, and whoever connects then is refused.
 func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) error {
-	if v.canary.Status.Initialization == nil || v.services.Apex == nil {
+	s := &v.canary.Status
+	if s.Initialization == nil && s.Release == nil || v.services.Apex == nil {
 		return nil
 	}
-	var have discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &have, client.InNamespace(v.canary.Namespace), client.MatchingLabels{
-		discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager}); err != nil {
-		return fmt.Errorf("list the bridge of Service %s: %w", v.canary.ApexName(), err)
+	apex := v.canary.ApexName()
+	have, err := r.slicesOf(ctx, v.canary.Namespace, apex, true)
+	if err != nil {
+		return err
 	}
-	switch {
-	case w.Bridge && len(have.Items) == 0:
-		return r.buildBridge(ctx, v)
-	case !w.Bridge:
-		for i := range have.Items {
-			if err := r.client.Delete(ctx, &have.Items[i]); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("remove the bridge of Service %s: %w", v.canary.ApexName(), err)
-			}
+	stands := false
+	for i := range have {
+		if w.Bridge != "" && have[i].Labels[v1beta1.RoleLabel] == w.Bridge {
+			stands = true
+		} else if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the bridge of Service %s: %w", apex, err)
 		}
 	}
-	return nil
+	if w.Bridge == "" || stands {
+		return nil
+	}
+	return r.bridge(ctx, v.canary, v.services.Name(w.Bridge), apex, w.Bridge)
 }
 
 // bridgeManager marks the slices as ours, so that no controller of Kubernetes touches them.
 const bridgeManager = "serin.dev"
 
-// buildBridge copies the slices of the primary's Service: same ports, same addresses.
-func (r *Reconciler) buildBridge(ctx context.Context, v *view) error {
-	var primary discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &primary, client.InNamespace(v.canary.Namespace),
-		client.MatchingLabels{discoveryv1.LabelServiceName: v.canary.PrimaryServiceName()}); err != nil {
-		return fmt.Errorf("list endpoints of Service %s: %w", v.canary.PrimaryServiceName(), err)
+// bridge copies the slices of one Service to another: same ports, same addresses.
+func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to, role string) error {
+	originals, err := r.slicesOf(ctx, c.Namespace, from, false)
+	if err != nil {
+		return err
 	}
-	for i := range primary.Items {
-		from := &primary.Items[i]
+	for i, from := range originals {
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: v.canary.Namespace,
-				Name:      fmt.Sprintf("%s-bridge-%s-%d", v.canary.ApexName(), strings.ToLower(string(from.AddressType)), i),
-				Labels: map[string]string{discoveryv1.LabelServiceName: v.canary.ApexName(), discoveryv1.LabelManagedBy: bridgeManager,
-					v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)},
+				Namespace: c.Namespace, Name: fmt.Sprintf("%s-bridge-%s-%s-%d", to, role, strings.ToLower(string(from.AddressType)), i),
+				Labels: map[string]string{discoveryv1.LabelServiceName: to, discoveryv1.LabelManagedBy: bridgeManager,
+					v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name), v1beta1.RoleLabel: role},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}
 		if err := r.client.Create(ctx, s, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("bridge Service %s: %w", v.canary.ApexName(), err)
+			return fmt.Errorf("bridge Service %s: %w", to, err)
 		}
 	}
 	return nil
+}
+
+// holdWhereItLed keeps the addresses that a primary's Service has now, unless it holds some already.
+func (r *Reconciler) holdWhereItLed(ctx context.Context, c *v1beta1.Canary, service string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, service, true)
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	return r.bridge(ctx, c, service, service, v1beta1.RolePrimary)
+}
+
+func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, service string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, service, true)
+	if err != nil {
+		return err
+	}
+	for i := range have {
+		if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("remove the bridge of Service %s: %w", service, err)
+		}
+	}
+	return nil
+}
+
+// slicesOf are a Service's slices: those of its bridge, or those that the cluster keeps.
+func (r *Reconciler) slicesOf(ctx context.Context, namespace, service string, bridge bool) ([]discoveryv1.EndpointSlice, error) {
+	var l discoveryv1.EndpointSliceList
+	if err := r.client.List(ctx, &l, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
+		return nil, fmt.Errorf("list endpoints of Service %s/%s: %w", namespace, service, err)
+	}
+	return slices.DeleteFunc(l.Items, func(s discoveryv1.EndpointSlice) bool {
+		return (s.Labels[discoveryv1.LabelManagedBy] == bridgeManager) != bridge
+	}), nil
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,7 +19,12 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.keepClones, r.keepAutoscaler, r.setRoute, r.keepBridge, r.turnApex, r.emptyTarget,
+		r.takeSnapshot, r.keepServices, r.probeTarget, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.fillTarget,
+		r.setRoute, r.keepBridge, r.turnApex, r.keepApex, r.returnApex, r.releaseRoute,
+		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
+	}
+	if v.canary.Spec.TargetRef.Kind == workload.KindService {
+		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {
@@ -32,30 +35,10 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 && v.canary.Status.Release == nil {
 		return nil
 	}
-	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target))
-}
-
-// keepServices keeps the Services of the two sides.
-func (r *Reconciler) keepServices(ctx context.Context, v *view, w rollout.World) error {
-	if w.Primary == nil || v.target == nil || v.label.Key == "" {
-		return nil
-	}
-	for role, live := range map[string]*corev1.Service{v1beta1.RolePrimary: v.primarySvc, v1beta1.RoleCanary: v.canSvc} {
-		want := v.services.Role(role)
-		if live != nil && workload.SameService(live, want) {
-			continue
-		}
-		if live != nil && live.Labels[v1beta1.CanaryLabel] == "" {
-			ctxlog(ctx).Info("taking over a Service of the same name", "service", live.Name)
-		}
-		if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(v1beta1.FieldManager), client.ForceOwnership); err != nil { //nolint:staticcheck // the typed apply configurations have no Service of ours to start from
-			return fmt.Errorf("apply Service %s/%s: %w", want.Namespace, want.Name, err)
-		}
-	}
-	return nil
+	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw()))
 }
 
 func (r *Reconciler) keepClones(ctx context.Context, v *view, w rollout.World) error {
@@ -66,26 +49,32 @@ func (r *Reconciler) keepClones(ctx context.Context, v *view, w rollout.World) e
 }
 
 // keepClone creates a clone, or brings its template and replicas to what is wished in one write.
-func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *appsv1.Deployment, wish *rollout.Clone) error {
+func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live workload.Object, wish *rollout.Clone) error {
 	if wish == nil || v.target == nil || v.label.Key == "" {
 		return nil
 	}
 	if live == nil && wish.Revision == "" {
 		wish = &rollout.Clone{Revision: v.canary.Status.LastPromotedSpec, Replicas: wish.Replicas}
 	}
-	sameTemplate := live != nil && (wish.Revision == "" || live.Annotations[v1beta1.RevisionAnnotation] == wish.Revision &&
-		(wish.RestartedAt == "" || live.Spec.Template.Annotations[v1beta1.RestartedAnnotation] == wish.RestartedAt))
-	sameSize := live != nil && (wish.Replicas == nil || workload.Replicas(live) == *wish.Replicas)
+	sameTemplate := live != nil && (wish.Revision == "" || live.GetAnnotations()[v1beta1.RevisionAnnotation] == wish.Revision &&
+		(wish.RestartedAt == "" || live.Template().Annotations[v1beta1.RestartedAnnotation] == wish.RestartedAt))
+	sameSize := live != nil && (wish.Replicas == nil || live.Sized(*wish.Replicas))
 	// The label wakes us for the clone: one that an earlier Canary of the target left gets ours.
-	ours := live != nil && live.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name)
+	ours := live != nil && live.GetLabels()[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name)
 	if sameTemplate && sameSize && ours {
 		return nil
 	}
 	if live != nil && stampOf(live) > v.canary.Status.Transition {
-		return fmt.Errorf("Deployment %s/%s: %w", live.Namespace, live.Name, router.ErrOvertaken)
+		return fmt.Errorf("%s %s/%s: %w", live.Kind(), live.GetNamespace(), live.GetName(), router.ErrOvertaken)
 	}
 	clone := workload.Clone{Canary: v.canary, Target: v.target, Label: v.label, Role: role,
-		Revision: wish.Revision, Stamp: v.canary.Status.Transition, RestartedAt: wish.RestartedAt}
+		Revision: wish.Revision, Replicas: 1, Stamp: v.canary.Status.Transition, RestartedAt: wish.RestartedAt}
+	switch {
+	case wish.Replicas != nil:
+		clone.Replicas = *wish.Replicas
+	case live != nil:
+		clone.Replicas = live.Replicas()
+	}
 	if !sameTemplate {
 		t, err := r.revisions.Template(ctx, v.canary.Namespace, wish.Revision)
 		if err != nil {
@@ -94,105 +83,41 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live *
 		clone.Template = t
 	}
 	if live == nil {
-		return r.createClone(ctx, clone, wish)
+		return r.createClone(ctx, clone)
 	}
-	return r.patchClone(ctx, clone, live, wish, sameTemplate, sameSize)
+	return r.patchClone(ctx, clone, live, !sameTemplate, !sameSize)
 }
 
-func (r *Reconciler) createClone(ctx context.Context, clone workload.Clone, wish *rollout.Clone) error {
-	clone.Replicas = 1
-	if wish.Replicas != nil {
-		clone.Replicas = *wish.Replicas
-	}
-	u := clone.Deployment()
+func (r *Reconciler) createClone(ctx context.Context, clone workload.Clone) error {
+	u := clone.Object()
 	if err := r.client.Create(ctx, u, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("create Deployment %s/%s: %w", u.GetNamespace(), u.GetName(), err)
+		return fmt.Errorf("create %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 	}
 	return nil
 }
 
-// patchClone replaces the template whole, so that a field that a revision dropped is dropped, and
-// leaves everything that others put on the object. The resourceVersion makes a
-// stale write a conflict.
-func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live *appsv1.Deployment, wish *rollout.Clone, sameTemplate, sameSize bool) error {
-	type op struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
+// patchClone leaves everything that others put on the object. The resourceVersion makes a stale
+// write a conflict.
+func (r *Reconciler) patchClone(ctx context.Context, clone workload.Clone, live workload.Object, template, size bool) error {
+	ops := []workload.Change{{Op: "replace", Path: "/metadata/resourceVersion", Value: live.GetResourceVersion()}}
+	if live.GetAnnotations() == nil {
+		ops = append(ops, workload.Change{Op: "add", Path: "/metadata/annotations", Value: map[string]string{}})
 	}
-	ops := []op{{"replace", "/metadata/resourceVersion", live.ResourceVersion}}
-	if live.Annotations == nil {
-		ops = append(ops, op{"add", "/metadata/annotations", map[string]string{}})
-	}
-	if live.Labels == nil {
-		ops = append(ops, op{"add", "/metadata/labels", map[string]string{}})
+	if live.GetLabels() == nil {
+		ops = append(ops, workload.Change{Op: "add", Path: "/metadata/labels", Value: map[string]string{}})
 	}
 	ops = append(ops,
-		op{"add", "/metadata/labels/serin.dev~1canary", v1beta1.LabelValue(clone.Canary.Name)},
-		op{"add", "/metadata/annotations/serin.dev~1transition", fmt.Sprint(clone.Stamp)})
-	if !sameTemplate {
-		ops = append(ops,
-			op{"add", "/metadata/annotations/serin.dev~1revision", clone.Revision},
-			op{"replace", "/spec/template", clone.PodTemplate()},
-			op{"replace", "/spec/strategy", clone.Strategy()})
+		workload.Change{Op: "add", Path: "/metadata/labels/serin.dev~1canary", Value: v1beta1.LabelValue(clone.Canary.Name)},
+		workload.Change{Op: "add", Path: "/metadata/annotations/serin.dev~1transition", Value: fmt.Sprint(clone.Stamp)})
+	if template {
+		ops = append(ops, workload.Change{Op: "add", Path: "/metadata/annotations/serin.dev~1revision", Value: clone.Revision})
 	}
-	if !sameSize {
-		ops = append(ops, op{"replace", "/spec/replicas", *wish.Replicas})
-	}
-	patch, err := json.Marshal(ops)
+	patch, err := json.Marshal(append(ops, clone.Changes(live, template, size)...))
 	if err != nil {
-		return fmt.Errorf("encode patch of Deployment %s: %w", live.Name, err)
+		return fmt.Errorf("encode patch of %s %s: %w", live.Kind(), live.GetName(), err)
 	}
-	if err := r.client.Patch(ctx, live.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("patch Deployment %s/%s: %w", live.Namespace, live.Name, err)
-	}
-	return nil
-}
-
-func (r *Reconciler) keepAutoscaler(ctx context.Context, v *view, w rollout.World) error {
-	if w.Primary == nil || v.scaler == nil || v.target == nil {
-		return nil
-	}
-	want := workload.Autoscaler(v.canary, v.scaler, v.canary.PrimaryName(), w.Primary.Floor)
-	if v.primaryHPA != nil && workload.SameAutoscaler(v.primaryHPA, want) {
-		return nil
-	}
-	if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(v1beta1.FieldManager), client.ForceOwnership); err != nil { //nolint:staticcheck // see keepServices
-		return fmt.Errorf("apply HorizontalPodAutoscaler %s/%s: %w", want.Namespace, want.Name, err)
-	}
-	return nil
-}
-
-// turnApex turns the apex Service to the primary's pods, and keeps what it selected before beside it.
-func (r *Reconciler) turnApex(ctx context.Context, v *view, w rollout.World) error {
-	if !w.ApexToPrimary || v.target == nil || v.label.Key == "" || v.Apex.ToPrimary {
-		return nil
-	}
-	apex := v.services.Apex
-	if apex == nil {
-		svc := v.services.NewApex()
-		if err := r.client.Create(ctx, svc, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("create Service %s/%s: %w", svc.Namespace, svc.Name, err)
-		}
-		return nil
-	}
-	original, err := json.Marshal(apex.Spec.Selector)
-	if err != nil {
-		return fmt.Errorf("encode selector of Service %s: %w", apex.Name, err)
-	}
-	annotations := map[string]string{}
-	if _, ok := apex.Annotations[v1beta1.OriginalSelectorAnnotation]; !ok {
-		annotations[v1beta1.OriginalSelectorAnnotation] = string(original)
-	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": apex.ResourceVersion, "annotations": annotations},
-		"spec":     map[string]any{"selector": v.services.ApexSelector()},
-	})
-	if err != nil {
-		return fmt.Errorf("encode patch of Service %s: %w", apex.Name, err)
-	}
-	if err := r.client.Patch(ctx, apex.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("turn Service %s/%s to the primary: %w", apex.Namespace, apex.Name, err)
+	if err := r.client.Patch(ctx, copyOf(live), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("patch %s %s/%s: %w", live.Kind(), live.GetNamespace(), live.GetName(), err)
 	}
 	return nil
 }
@@ -223,26 +148,55 @@ func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) err
 	return err
 }
 
-// emptyTarget scales the user's workload to zero through /scale, with the version it was seen at:
-// whoever scaled it since then is not overruled unseen.
+// emptyTarget takes the pods of the user's workload away, with the version it was seen at: whoever
+// sized it since then is not overruled unseen.
 func (r *Reconciler) emptyTarget(ctx context.Context, v *view, w rollout.World) error {
-	if !w.EmptyTarget || v.target == nil || workload.Replicas(v.target) == 0 {
+	if !w.EmptyTarget || v.target == nil || v.target.Replicas() == 0 {
 		return nil
 	}
-	key := client.ObjectKeyFromObject(v.target)
-	if _, ok := v.target.Annotations[v1beta1.OriginalReplicasAnnotation]; !ok {
-		patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"annotations":{%q:"%d"}}}`,
-			v.target.ResourceVersion, v1beta1.OriginalReplicasAnnotation, workload.Replicas(v.target))
-		if err := r.client.Patch(ctx, v.target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("keep the replicas of Deployment %s: %w", key, err)
-		}
+	if e := v.target.Emptying(); e != nil {
+		return r.keepOriginal(ctx, v.target, e.Annotation, e.Original, e.Spec)
 	}
-	scale := &autoscalingv1.Scale{}
-	scale.Namespace, scale.Name, scale.ResourceVersion = key.Namespace, key.Name, v.target.ResourceVersion
-	if err := r.client.SubResource("scale").Update(ctx, v.target, client.WithSubResourceBody(scale), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("scale Deployment %s to zero: %w", key, err)
+	if err := r.keepOriginal(ctx, v.target, v1beta1.OriginalReplicasAnnotation, fmt.Sprint(v.target.Replicas()), nil); err != nil {
+		return err
 	}
-	v.target.ResourceVersion = scale.ResourceVersion
-	r.client.note(v.target, nil) // or the next turn would see the old size and repair it once more
+	return r.scaleTarget(ctx, v, 0)
+}
+
+// scaleTarget sizes the user's workload through /scale, with the version it was seen at.
+func (r *Reconciler) scaleTarget(ctx context.Context, v *view, replicas int32) error {
+	key, target := client.ObjectKeyFromObject(v.target.Raw()), v.target.Raw()
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
+	scale.Namespace, scale.Name, scale.ResourceVersion = key.Namespace, key.Name, target.GetResourceVersion()
+	if err := r.client.SubResource("scale").Update(ctx, target, client.WithSubResourceBody(scale), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("scale %s %s to %d: %w", v.target.Kind(), key, replicas, err)
+	}
+	target.SetResourceVersion(scale.ResourceVersion)
+	r.client.note(target, nil) // or the next turn would see the old size and repair it once more
+	return nil
+}
+
+// keepOriginal writes what the user's workload had into an annotation, unless one is there already,
+// together with a merge patch of the spec.
+func (r *Reconciler) keepOriginal(ctx context.Context, target workload.Object, annotation, original string, spec map[string]any) error {
+	meta := map[string]any{"resourceVersion": target.GetResourceVersion()}
+	_, kept := target.GetAnnotations()[annotation]
+	if kept && spec == nil {
+		return nil
+	}
+	if !kept {
+		meta["annotations"] = map[string]any{annotation: original}
+	}
+	body := map[string]any{"metadata": meta}
+	if spec != nil {
+		body["spec"] = spec
+	}
+	patch, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode patch of %s %s: %w", target.Kind(), target.GetName(), err)
+	}
+	if err := r.client.Patch(ctx, target.Raw(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("empty %s %s/%s: %w", target.Kind(), target.GetNamespace(), target.GetName(), err)
+	}
 	return nil
 }

@@ -17,14 +17,19 @@ import (
 // endpoints counts the ready addresses of a Service whose pods carry the revision's label. A count
 // of addresses alone may be the older revision's.
 func (r *Reconciler) endpoints(ctx context.Context, namespace, service, rev string) (int32, error) {
+	pods, err := r.podsOf(ctx, namespace, rev)
+	if err != nil {
+		return 0, err
+	}
+	return r.readyIn(ctx, namespace, service, pods)
+}
+
+// readyIn counts the ready addresses of a Service that belong to one of the pods.
+func (r *Reconciler) readyIn(ctx context.Context, namespace, service string, pods map[string]bool) (int32, error) {
 	var slices discoveryv1.EndpointSliceList
 	if err := r.client.List(ctx, &slices, client.InNamespace(namespace),
 		client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
 		return 0, fmt.Errorf("list endpoints of Service %s/%s: %w", namespace, service, err)
-	}
-	pods, err := r.podsOf(ctx, namespace, rev)
-	if err != nil {
-		return 0, err
 	}
 	ready := map[string]bool{} // a dual-stack Service lists each pod once a family
 	for i := range slices.Items {

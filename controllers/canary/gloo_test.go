@@ -141,3 +141,40 @@ func (w *world) stalledBy() string {
 	}
 	return ""
 }
+
+// TestADeletedCanaryHandsItsRouteTableBack: the table that Serin made leads to the Service alone, and
+// what it led to is gone.
+func TestADeletedCanaryHandsItsRouteTableBack(t *testing.T) {
+	w, _ := onGloo(t)
+	w.remove(w.get())
+	w.goes()
+	table := api.New(api.RouteTable)
+	w.read("podinfo", table)
+	routes, _, _ := unstructured.NestedSlice(table.Object, "spec", "routes")
+	if len(routes) != 1 {
+		t.Fatalf("%d routes", len(routes))
+	}
+	want := map[string]any{"single": map[string]any{"kube": map[string]any{
+		"ref": map[string]any{"name": "podinfo", "namespace": w.ns}, "port": int64(9898)}}}
+	if diff := cmp.Diff(want, routes[0].(map[string]any)["routeAction"]); diff != "" {
+		t.Errorf("the route (-want +got):\n%s", diff)
+	}
+	upstreams := api.NewList(api.Upstream)
+	must(t, w.c.List(w.ctx, upstreams, client.InNamespace(w.ns)))
+	if len(upstreams.Items) > 0 || len(w.ours()) > 0 {
+		t.Errorf("left behind: %d Upstreams, %v", len(upstreams.Items), w.ours())
+	}
+}
+
+// TestAReleasePassesAMissingGlooOver: without its kinds nothing is to be handed back.
+func TestAReleasePassesAMissingGlooOver(t *testing.T) {
+	w, op := adopted(t)
+	op.stop()
+	w.edit(func(c *v1beta1.Canary) { c.Spec.Provider = "gloo" })
+	w.operate()
+	w.remove(w.get())
+	w.goes()
+	if left := w.ours(); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

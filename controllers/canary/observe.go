@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,15 +27,20 @@ import (
 type view struct {
 	rollout.Observed
 	canary             *v1beta1.Canary
-	target             *appsv1.Deployment
+	target             workload.Object
+	service            *corev1.Service // the target, where it is one
 	label              workload.SelectorLabel
-	primary, subject   *appsv1.Deployment
+	primary, subject   workload.Object
 	services           workload.Services
 	primarySvc, canSvc *corev1.Service
-	scaler, primaryHPA *autoscalingv2.HorizontalPodAutoscaler
+	scalers            scalers
 	router             router.Router
 	routed             router.Target
 	state              router.State
+	// retryAt is when a router that asked for time is asked again; zero for never.
+	retryAt time.Time
+	// leftovers of a release, found in its last step.
+	leftovers []leftover
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -44,9 +48,25 @@ type view struct {
 func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, error) {
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
-	for _, see := range []func(context.Context, *view) error{
+	sights := []func(context.Context, *view) error{
 		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
-	} {
+	}
+	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
+	switch { // nothing that a spec lacks holds up a release
+	case service && release:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case release:
+		sights = []func(context.Context, *view) error{
+			r.seeTarget, r.seeServices, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeCommand, r.seeRelease,
+		}
+	case service:
+		sights = []func(context.Context, *view) error{
+			r.seeServiceTarget, r.seeSides, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
+		}
+	}
+	for _, see := range sights {
 		if err := see(ctx, v); err != nil {
 			return nil, err
 		}
@@ -65,55 +85,82 @@ func (v *view) warning(reason, format string, args ...any) {
 
 func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	ref := v.canary.Spec.TargetRef
-	if ref.Kind != "Deployment" {
-		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment in spec.targetRef", ref.Kind)
+	if workload.Blank(ref.Kind) == nil {
+		v.problem("UnsupportedTarget", "targets of kind %s are not supported yet: name a Deployment, a DaemonSet or a Service in spec.targetRef", ref.Kind)
 		return nil
 	}
-	d, err := get[appsv1.Deployment](ctx, r.client, v.canary.Namespace, ref.Name)
+	d, err := r.workloadNamed(ctx, v.canary, ref.Name)
 	if err != nil {
 		return err
 	}
 	if d == nil {
-		v.problem("TargetMissing", "Deployment %s/%s does not exist: create it, or correct spec.targetRef", v.canary.Namespace, ref.Name)
+		v.problem("TargetMissing", "%s %s/%s does not exist: create it, or correct spec.targetRef", ref.Kind, v.canary.Namespace, ref.Name)
 		return nil
 	}
 	v.target = d
-	v.Target.Replicas = workload.Replicas(d)
+	v.Target.Exists = d.GetDeletionTimestamp().IsZero()
+	v.Target.Replicas, v.Target.SizeField = d.Replicas(), d.SizeField()
 	if v.canary.Spec.AutoscalerRef != nil {
 		v.Target.Autoscaled = true
 	}
 	label, ok := workload.FindSelectorLabel(d, r.SelectorLabels)
 	if !ok {
-		v.problem("SelectorLabelMissing", "Deployment %s/%s selects its pods by none of the labels %v: add one of them to spec.selector.matchLabels and the template, or start the operator with --selector-labels",
-			d.Namespace, d.Name, r.SelectorLabels)
+		v.problem("SelectorLabelMissing", "%s %s/%s selects its pods by none of the labels %v: add one of them to spec.selector.matchLabels and the template, or start the operator with --selector-labels",
+			d.Kind(), d.GetNamespace(), d.GetName(), r.SelectorLabels)
 		return nil
 	}
 	v.label = label
 	for _, why := range workload.Refusals(d) {
-		v.problem("TargetRefused", "Deployment %s/%s cannot have two revisions side by side: %s", d.Namespace, d.Name, why)
+		v.problem("TargetRefused", "%s %s/%s cannot have two revisions side by side: %s", d.Kind(), d.GetNamespace(), d.GetName(), why)
 	}
-	known, ok, err := r.revisions.Lookup(ctx, v.canary, d)
+	known, ok, err := r.revisions.Lookup(ctx, v.canary, d.Template())
 	if err != nil {
 		return err
 	}
 	if ok {
 		v.Target.Revision = known
 	}
-	if v.Target.Replicas > 0 && v.canary.Status.Initialization == nil && v.canary.Status.Promoted != nil {
-		v.Target.Writer = r.writer(ctx, d.DeepCopy(), `"f:replicas"`)
+	if v.Target.Replicas > 0 && v.keeps() {
+		v.Target.Writer = r.writer(ctx, copyOf(d), v.Target.SizeField)
 	}
 	return nil
 }
 
-// writer is the field manager that last set a field, as managedFields spell it. It is read live: the
+// workloadNamed reads a workload of the target's kind; a missing one is nil.
+func (r *Reconciler) workloadNamed(ctx context.Context, c *v1beta1.Canary, name string) (workload.Object, error) {
+	o := workload.Blank(c.Spec.TargetRef.Kind)
+	if o == nil {
+		return nil, nil
+	}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, o)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s/%s: %w", c.Spec.TargetRef.Kind, c.Namespace, name, err)
+	}
+	return workload.Of(o), nil
+}
+
+// copyOf is for the client to write into: what the cache gave stays as it is.
+func copyOf(o workload.Object) client.Object { return o.Raw().DeepCopyObject().(client.Object) }
+
+// keeps is true while what others write to what Serin keeps is undone.
+func (v *view) keeps() bool {
+	s := &v.canary.Status
+	return s.Promoted != nil && s.Initialization == nil && s.Release == nil
+}
+
+// writer is the field manager that last set the field at a path. It is read live: the
 // cache keeps no managed fields, and this is asked only when somebody wrote what Serin keeps.
-func (r *Reconciler) writer(ctx context.Context, live client.Object, field string) string {
+func (r *Reconciler) writer(ctx context.Context, live client.Object, path string) string {
+	field := []byte(`"f:` + path[strings.LastIndexByte(path, '.')+1:] + `"`)
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
 		return ""
 	}
 	last := metav1.ManagedFieldsEntry{}
 	for _, m := range live.GetManagedFields() {
-		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(field)) {
+		if m.Subresource == "status" || m.Manager == v1beta1.FieldManager || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), field) {
 			continue
 		}
 		if last.Time == nil || m.Time != nil && !m.Time.Before(last.Time) {
@@ -123,42 +170,16 @@ func (r *Reconciler) writer(ctx context.Context, live client.Object, field strin
 	return last.Manager
 }
 
-func (r *Reconciler) seeServices(ctx context.Context, v *view) error {
-	c := v.canary
-	apex, err := get[corev1.Service](ctx, r.client, c.Namespace, c.ApexName())
-	if err != nil {
-		return err
-	}
-	v.services = workload.Services{Canary: c, Target: v.target, Label: v.label, Apex: apex}
-	if v.primarySvc, err = get[corev1.Service](ctx, r.client, c.Namespace, c.PrimaryServiceName()); err != nil {
-		return err
-	}
-	if v.canSvc, err = get[corev1.Service](ctx, r.client, c.Namespace, c.CanaryServiceName()); err != nil {
-		return err
-	}
-	if apex != nil && v.label.Key != "" {
-		v.Apex = rollout.Apex{Exists: true, ToPrimary: equality.Semantic.DeepEqual(apex.Spec.Selector, v.services.ApexSelector())}
-		if !v.Apex.ToPrimary && v.canary.Status.Promoted != nil && v.canary.Status.Initialization == nil {
-			v.Apex.Writer = r.writer(ctx, apex.DeepCopy(), `"f:selector"`)
-		}
-		if apex.Spec.Type == corev1.ServiceTypeExternalName {
-			v.problem("ApexRefused", "Service %s/%s is of type ExternalName and has no pods: name another in spec.service.name", c.Namespace, apex.Name)
-		} else if missing := v.services.MissingPort(); missing != "" {
-			v.problem("ServicePortMissing", "%s", missing)
-		}
-	}
-	return nil
-}
-
 func (r *Reconciler) seeClones(ctx context.Context, v *view) error {
 	c := v.canary
 	var err error
-	if v.primary, err = get[appsv1.Deployment](ctx, r.client, c.Namespace, c.PrimaryName()); err != nil {
+	if v.primary, err = r.workloadNamed(ctx, c, c.PrimaryName()); err != nil {
 		return err
 	}
-	if v.subject, err = get[appsv1.Deployment](ctx, r.client, c.Namespace, c.CanaryName()); err != nil {
+	if v.subject, err = r.workloadNamed(ctx, c, c.CanaryName()); err != nil {
 		return err
 	}
+	v.services.Primary = v.primary
 	if v.Primary, err = r.workload(ctx, v, v.primary, c.PrimaryServiceName()); err != nil {
 		return err
 	}
@@ -166,44 +187,24 @@ func (r *Reconciler) seeClones(ctx context.Context, v *view) error {
 	return err
 }
 
-func (r *Reconciler) workload(ctx context.Context, v *view, d *appsv1.Deployment, service string) (rollout.Workload, error) {
+func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, service string) (rollout.Workload, error) {
 	if d == nil {
 		return rollout.Workload{}, nil
 	}
 	v.HighestStamp = max(v.HighestStamp, stampOf(d))
+	n := d.Counts()
 	w := rollout.Workload{
-		Exists: true, Revision: d.Annotations[v1beta1.RevisionAnnotation], Images: revision.Images(&d.Spec.Template),
-		Replicas: workload.Replicas(d), Pods: d.Status.Replicas, Updated: d.Status.UpdatedReplicas,
-		Available: d.Status.AvailableReplicas, Synced: d.Status.ObservedGeneration >= d.Generation,
-		Trouble: workload.Trouble(d),
+		Exists: true, Ours: d.GetLabels()[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name),
+		Revision: d.GetAnnotations()[v1beta1.RevisionAnnotation], Images: revision.Images(d.Template()),
+		Replicas: d.Replicas(), Pods: n.Pods, Updated: n.Updated, Available: n.Available, Synced: n.Synced,
+		Trouble: d.Trouble(), Given: d.Kind() == workload.KindDaemonSet,
 	}
 	if w.Revision == "" || w.Replicas == 0 {
 		return w, nil
 	}
 	var err error
-	w.Endpoints, err = r.endpoints(ctx, d.Namespace, service, w.Revision)
+	w.Endpoints, err = r.endpoints(ctx, d.GetNamespace(), service, w.Revision)
 	return w, err
-}
-
-func (r *Reconciler) seeAutoscaler(ctx context.Context, v *view) error {
-	ref := v.canary.Spec.AutoscalerRef
-	if ref == nil {
-		return nil
-	}
-	if ref.Kind != "HorizontalPodAutoscaler" {
-		v.problem("UnsupportedAutoscaler", "autoscalers of kind %s are not supported yet: name a HorizontalPodAutoscaler in spec.autoscalerRef", ref.Kind)
-		return nil
-	}
-	var err error
-	if v.scaler, err = get[autoscalingv2.HorizontalPodAutoscaler](ctx, r.client, v.canary.Namespace, ref.Name); err != nil {
-		return err
-	}
-	if v.scaler == nil {
-		v.problem("AutoscalerMissing", "HorizontalPodAutoscaler %s/%s does not exist: create it, or correct spec.autoscalerRef", v.canary.Namespace, ref.Name)
-		return nil
-	}
-	v.primaryHPA, err = get[autoscalingv2.HorizontalPodAutoscaler](ctx, r.client, v.canary.Namespace, ref.Name+"-"+v1beta1.RolePrimary)
-	return err
 }
 
 func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
@@ -291,7 +292,7 @@ func get[T any, P object[T]](ctx context.Context, c client.Reader, namespace, na
 }
 
 // stampOf is the transition that an object was last written for; 0 when it was not.
-func stampOf(o client.Object) int64 {
+func stampOf(o metav1.Object) int64 {
 	n, err := strconv.ParseInt(o.GetAnnotations()[v1beta1.TransitionAnnotation], 10, 64)
 	if err != nil {
 		return 0

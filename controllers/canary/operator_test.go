@@ -40,12 +40,13 @@ func (w *world) operate() *operator {
 	cfg.Wrap(op.requests.on)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns), Client: canary.ClientOptions(),
-		Metrics:    server.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
+		MapperProvider: w.mapper,
+		Metrics:        server.Options{BindAddress: "0"},
+		Controller:     config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
 	})
 	must(w.t, err)
 	_, err = canary.Setup(mgr, canary.Options{
-		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Workers: 2, Askers: 4,
+		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns, Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Hooks: webhook.New(nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),

@@ -45,6 +45,30 @@ func TestTheAutoscalerOfThePrimaryDoesNotShrinkItInARun(t *testing.T) {
 	}
 }
 
+// TestTheAutoscalerOfThePrimaryDoesNotShrinkItBeforeItsTraffic: while it is adopted its load is still
+// the target's. The copy has the original's annotations, and follows them.
+func TestTheAutoscalerOfThePrimaryDoesNotShrinkItBeforeItsTraffic(t *testing.T) {
+	w := newWorld(t)
+	hpa := w.autoscaler()
+	hpa.Annotations = map[string]string{"metric-config.pods.rps/path": "/metrics"}
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), hpa, w.canary(autoscaled))
+	w.operate()
+	var adopting autoscalingv2.HorizontalPodAutoscaler
+	w.eventually("the copy stands", func() bool { return w.find("podinfo-primary", &adopting) })
+	if got := *adopting.Spec.MinReplicas; got != 2 || adopting.Annotations["metric-config.pods.rps/path"] != "/metrics" {
+		t.Errorf("the copy has a floor of %d, want the 2 pods of the target; annotations %v", got, adopting.Annotations)
+	}
+	w.reaches(v1beta1.PhaseInitialized)
+	alter(w, "podinfo", &autoscalingv2.HorizontalPodAutoscaler{}, func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Annotations, h.Spec.MaxReplicas = nil, 7
+	})
+	w.eventually("the copy follows", func() bool {
+		var hpa autoscalingv2.HorizontalPodAutoscaler
+		w.read("podinfo-primary", &hpa)
+		return hpa.Spec.MaxReplicas == 7 && *hpa.Spec.MinReplicas == 1 && len(hpa.Annotations) == 0
+	})
+}
+
 func TestAUsersSizeOfTheTemplateIsThePrimarys(t *testing.T) {
 	w, op := adopted(t)
 	alter(w, "podinfo", &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To(int32(3)) })

@@ -143,9 +143,6 @@ func (r *Reconciler) seeIgnored(v *view) {
 		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
 			strings.Join(ignored, ", spec.service."), r.provider(v.canary))
 	}
-	if v.canary.Spec.RevertOnDeletion != nil && *v.canary.Spec.RevertOnDeletion {
-		v.warning("RevertOnDeletionIgnored", "spec.revertOnDeletion has no effect in this release: deleting the Canary leaves the primary serving")
-	}
 }
 
 // seeRivals refuses a target that another canary names: two would undo each other's steps. The

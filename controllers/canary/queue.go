@@ -109,7 +109,7 @@ func running(c *v1beta1.Canary) bool {
 
 // pending is true where the template holds a revision that is to be rolled out.
 func pending(c *v1beta1.Canary, revision string) bool {
-	return revision != "" && c.Status.LastPromotedSpec != "" && revision != c.Status.LastPromotedSpec && revision != c.Status.Rejected
+	return c.Status.Release == nil && revision != "" && c.Status.LastPromotedSpec != "" && revision != c.Status.LastPromotedSpec && revision != c.Status.Rejected
 }
 
 func dependency(c *v1beta1.Canary, ref v1beta1.CrossNamespaceNameReference) types.NamespacedName {

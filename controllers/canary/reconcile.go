@@ -25,7 +25,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	switch {
 	case err == nil:
 		return reconcile.Result{RequeueAfter: next}, nil
-	case errors.Is(err, errStale), errors.Is(err, router.ErrOvertaken), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+	case dropped(err):
 		// Somebody was faster, or the cache is behind: nothing of the decision stands. The watch
 		// event wakes us; the requeue is for the case that it has come already.
 		ctrl.LoggerFrom(ctx).V(1).Info("dropped a decision", "reason", err.Error())
@@ -35,6 +35,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	default:
 		return reconcile.Result{}, err
 	}
+}
+
+// dropped is true for errors that say that a decision was not taken or not carried out because the
+// world moved on.
+func dropped(err error) bool {
+	return errors.Is(err, errStale) || errors.Is(err, router.ErrOvertaken) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
 }
 
 func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Duration, error) {
@@ -47,11 +53,21 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		return 0, err
 	}
 	if !c.DeletionTimestamp.IsZero() {
-		return 0, nil // nothing that serves is ours to take down with the object
+		if held, err := r.holdsForRelease(ctx, c); !held || err != nil {
+			return 0, err
+		}
 	}
-	c = c.DeepCopy()
+	next, err := r.advance(ctx, c.DeepCopy())
+	if err != nil && !dropped(err) && (releaseAsked(c) || c.Status.Release != nil) {
+		return r.letGo(ctx, c.DeepCopy(), err)
+	}
+	return next, err
+}
+
+// advance takes a Canary one decision further.
+func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Duration, error) {
 	v, d, err := r.decide(ctx, c)
-	if err != nil {
+	if err != nil || v == nil {
 		return 0, err
 	}
 	r.Telemetry.Observe(c)
@@ -63,18 +79,25 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	if d.Next == nil {
 		r.asker.ask(v, d.Questions)
 	}
-	return until(r.Now(), d.WakeAt, w.WakeAt, r.lookAgain(v)), nil
+	told, err := r.finishRelease(ctx, c)
+	return until(r.Now(), d.WakeAt, w.WakeAt, v.retryAt, told, r.lookAgain(v)), err
 }
 
-// decide observes, plans and commits.
+// decide observes, plans and commits. It returns no view where the Canary is let go of instead.
 func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, rollout.Decision, error) {
 	defer r.startingAlone(c)()
 	v, err := r.observe(ctx, c)
 	if err != nil {
 		return nil, rollout.Decision{}, err
 	}
+	if r.dying(ctx, v) {
+		return nil, rollout.Decision{}, r.dropFinalizer(ctx, c)
+	}
 	d := rollout.Plan(v.Observed)
 	r.acknowledge(c, &d)
+	if err := r.keepFinalizer(ctx, c, d.Next); err != nil {
+		return v, d, err
+	}
 	if d.Next != nil {
 		err = r.commit(ctx, v, d.Next)
 	}
@@ -84,7 +107,7 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
 // server does not know cannot be watched.
 func (r *Reconciler) lookAgain(v *view) time.Time {
-	if v.router != nil {
+	if v.router != nil && !v.scalers.unknown {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)
@@ -123,7 +146,7 @@ func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 // resting is true while nothing comes next by itself, so that no later commit will note the delivery.
 func resting(c *v1beta1.Canary) bool {
 	switch c.Status.Phase {
-	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseWaiting:
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseFailed, v1beta1.PhaseWaiting, v1beta1.PhaseTerminated:
 		return true
 	default:
 		return c.Spec.Suspend || meta.IsStatusConditionTrue(c.Status.Conditions, v1beta1.ConditionStalled)
@@ -134,6 +157,7 @@ func (r *Reconciler) forget(req reconcile.Request) {
 	r.asker.forget(req.NamespacedName)
 	r.teller.forget(req.NamespacedName)
 	r.refused.forget(req.NamespacedName)
+	r.handbacks.forget(req.NamespacedName)
 	r.Telemetry.Forget(req.NamespacedName)
 }
 

@@ -6,6 +6,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -33,6 +36,7 @@ import (
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
+	"github.com/serin-dev/serin/pkg/workload"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -46,6 +50,8 @@ type Options struct {
 	SelectorLabels []string
 	// ClusterName is shown in notifications.
 	ClusterName string
+	// Home is the namespace that the operator runs in; empty outside of a cluster.
+	Home string
 	// CommandsStamped is true where an admission policy vouches for who gave a command.
 	CommandsStamped bool
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
@@ -71,7 +77,9 @@ type Reconciler struct {
 	cache     cache.Cache
 	revisions revision.Store
 	routers   routers
+	keda      keda
 	refused   refusals
+	handbacks handbacks
 	providers providers
 	asker     *asker
 	teller    *teller
@@ -112,7 +120,10 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
-	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run} {
+	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
+		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
+	}}
+	for _, run := range []func(context.Context) error{r.asker.run, r.teller.run, r.letGoAtEnd} {
 		if err := mgr.Add(leaderTask(run)); err != nil {
 			return nil, err
 		}
@@ -182,19 +193,32 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // one that goes leaves its target to another
 		Watches(&v1beta1.Canary{}, handler.EnqueueRequestsFromMapFunc(r.waitingFor), builder.WithPredicates(cameToRest)).
 		Watches(&appsv1.Deployment{}, byLabel).
-		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, func(o client.Object) string { return "Deployment/" + o.GetName() }),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.DaemonSet{}, byLabel).
+		Watches(&appsv1.DaemonSet{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.mapTo(indexService, apexOf)).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
+		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
+		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.allBeside), builder.WithPredicates(predicate.Funcs{UpdateFunc: rewritten})).
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
 		Watches(&appsv1.ControllerRevision{}, byLabel).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, func(o client.Object) string {
-			return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
-		}), builder.WithPredicates(scalerChanged)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Build(r)
+}
+
+// scalerKey is under what indexAutoscaler has an autoscaler: its own name, or that of the one it copies.
+func scalerKey(o client.Object) string {
+	return strings.TrimSuffix(o.GetName(), "-"+v1beta1.RolePrimary)
+}
+
+// rewritten passes changes of spec and metadata, and none of the status alone.
+func rewritten(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+		!maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
 }
 
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
@@ -202,7 +226,7 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, okBefore := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
 	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Annotations, after.Annotations)
 }}
 
 // appeared passes what is new to the cache, and no change of it.
@@ -214,6 +238,9 @@ var appeared = predicate.Funcs{
 
 // targetOf names a canary's target among those of its namespace.
 func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
+
+// targetKey is under what indexTarget has a workload.
+func targetKey(o client.Object) string { return workload.Of(o).Kind() + "/" + o.GetName() }
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {
@@ -239,17 +266,26 @@ func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Req
 	return r.find(ctx, "")
 }
 
+// allBeside wakes the canaries of the object's namespace.
+func (r *Reconciler) allBeside(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.find(ctx, o.GetNamespace())
+}
+
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {
 	var l v1beta1.CanaryList
 	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace))...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list canaries of a changed object")
 		return nil
 	}
-	names := make([]types.NamespacedName, 0, len(l.Items))
-	for i := range l.Items {
-		names = append(names, client.ObjectKeyFromObject(&l.Items[i]))
+	return requests(keysOf(l.Items))
+}
+
+func keysOf(canaries []v1beta1.Canary) []types.NamespacedName {
+	names := make([]types.NamespacedName, 0, len(canaries))
+	for i := range canaries {
+		names = append(names, client.ObjectKeyFromObject(&canaries[i]))
 	}
-	return requests(names)
+	return names
 }
 
 func requests(names []types.NamespacedName) []reconcile.Request {

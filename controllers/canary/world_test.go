@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,6 +56,8 @@ type world struct {
 	prom   *prometheus
 	sink   *notes.Notifier
 	images standin.Images
+	// mapper is what the operators know kinds by; nil for the usual one.
+	mapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)
 }
 
 func newWorld(t *testing.T, crds ...string) *world {

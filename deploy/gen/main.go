@@ -1,6 +1,6 @@
-// Command gen writes what the Helm chart repeats of other files: the CRDs of deploy/crds and the roles
-// of deploy/rbac, since a chart reads nothing outside its folder, and the table of values in its
-// README, which is values.yaml in another form. Run it after the CRDs were generated.
+// Command gen writes what the Helm chart repeats of other files: the CRDs of deploy/crds, the roles of
+// deploy/rbac and the policy of deploy/admission, since a chart reads nothing outside its folder, and the
+// table of values in its README, which is values.yaml in another form. Run it after the CRDs were generated.
 //
 //	go run ./deploy/gen
 package main
@@ -51,9 +51,10 @@ func run(deploy string) error {
 }
 
 const (
-	chart     = "charts/serin"
-	chartCRDs = chart + "/files/crds"
-	chartRBAC = chart + "/files/rbac"
+	chart          = "charts/serin"
+	chartCRDs      = chart + "/files/crds"
+	chartRBAC      = chart + "/files/rbac"
+	chartAdmission = chart + "/files/admission"
 )
 
 // generate returns the contents of all generated files by their paths in deploy.
@@ -64,8 +65,10 @@ func generate(deploy string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files[chartCRDs+"/kustomization.yaml"] = kustomization(crds)
-	for _, pattern := range []string{"rbac/role.yaml", "rbac/*-role.yaml"} {
-		if _, err := copies(deploy, pattern, chartRBAC, files); err != nil {
+	for _, c := range []struct{ pattern, folder string }{
+		{"rbac/role.yaml", chartRBAC}, {"rbac/*-role.yaml", chartRBAC}, {"admission/command-user.yaml", chartAdmission},
+	} {
+		if _, err := copies(deploy, c.pattern, c.folder, files); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +117,7 @@ func kustomization(names []string) []byte {
 // unwanted lists files in the generated folders whose source is gone.
 func unwanted(deploy string, files map[string][]byte) ([]string, error) {
 	var stale []string
-	for _, folder := range []string{chartCRDs, chartRBAC} {
+	for _, folder := range []string{chartCRDs, chartRBAC, chartAdmission} {
 		found, err := filepath.Glob(filepath.Join(deploy, folder, "*"))
 		if err != nil {
 			return nil, err

@@ -90,6 +90,29 @@ func measureReaction(ctx context.Context, w *world) error {
 	return nil
 }
 
+// measureCommands gives one command after the other and takes the time until each is answered.
+func measureCommands(ctx context.Context, w *world) error {
+	var took []time.Duration
+	for i := range samples {
+		for _, verb := range []string{"pause", "resume"} {
+			app, id := name(fleet-1-i), fmt.Sprintf("%s-%d", verb, i)
+			begin := time.Now()
+			if err := w.command(ctx, app, verb+" id="+id); err != nil {
+				return err
+			}
+			at, err := w.await(ctx, app, verb+"d", func(s *v1beta1.CanaryStatus) bool { return s.Command != nil && s.Command.ID == id })
+			if err != nil {
+				return err
+			}
+			took = append(took, at.Sub(begin))
+		}
+	}
+	slices.Sort(took)
+	figure("command_p50", took[len(took)/2].Seconds(), "s")
+	figure("command_p99", took[len(took)*99/100].Seconds(), "s")
+	return nil
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

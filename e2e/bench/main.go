@@ -89,6 +89,10 @@ func measure(ctx context.Context, s *server, op *operator) error {
 	if err := measureIdle(ctx, w, s, op); err != nil {
 		return err
 	}
+	progress("%d commands", 2*samples)
+	if err := measureCommands(ctx, w); err != nil {
+		return err
+	}
 	progress("%d changes of an image", samples)
 	return measureReaction(ctx, w)
 }

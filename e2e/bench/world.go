@@ -133,6 +133,13 @@ func (w *world) setImage(ctx context.Context, name, image string) error {
 	return w.client.Patch(ctx, d, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
 }
 
+// command gives one as kubectl serin does.
+func (w *world) command(ctx context.Context, name, text string) error {
+	c := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1beta1.CommandAnnotation, text)
+	return w.client.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(patch)))
+}
+
 // application is a Deployment with its Service, its route and its Canary.
 func application(name string, pods int32) []client.Object {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}

@@ -108,6 +108,6 @@ func (s *show) down() string {
 	if !s.Existing {
 		return "make cluster-down"
 	}
-	return fmt.Sprintf("kubectl delete namespace %s && helm -n %s uninstall %s && kubectl delete namespace %s %s %s",
-		s.App, s.Operator, s.Release, s.Operator, s.Gateway, s.Tools)
+	return fmt.Sprintf("kubectl -n %s delete canaries --all && kubectl delete namespace %s && helm -n %s uninstall %s && kubectl delete namespace %s %s %s",
+		s.App, s.App, s.Operator, s.Release, s.Operator, s.Gateway, s.Tools)
 }

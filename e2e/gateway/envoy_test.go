@@ -32,6 +32,10 @@ func startBackend(t *testing.T, name string) *backend {
 		switch r.URL.Path {
 		case "/fail":
 			w.WriteHeader(http.StatusInternalServerError)
+		case "/fail-" + name:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/login":
+			http.SetCookie(w, &http.Cookie{Name: "app", Value: name})
 		case "/hold":
 			b.held <- struct{}{}
 			<-b.hold
@@ -116,9 +120,13 @@ func weighted(primary, canary int) string {
   options: {headerManipulation: {responseHeadersToAdd: [{header: {key: x-side, value: canary}}]}}}]}}}`, toPrimary, primary, toCanary, canary)
 }
 
-// ask sends one request and returns the answer's body, status and headers.
+// ask sends a GET and returns the answer's body, status and headers.
 func (r *rollout) ask(path string, header http.Header) (string, *http.Response, error) {
-	req, err := http.NewRequest(http.MethodGet, r.requests+path, nil)
+	return r.send(http.MethodGet, path, header)
+}
+
+func (r *rollout) send(method, path string, header http.Header) (string, *http.Response, error) {
+	req, err := http.NewRequest(method, r.requests+path, nil)
 	if err != nil {
 		return "", nil, err
 	}

@@ -25,6 +25,7 @@ func TestEnvoy(t *testing.T) {
 	t.Run("a request under way survives its endpoint's removal", func(t *testing.T) { testDrain(t, r) })
 	t.Run("header match", func(t *testing.T) { testHeaders(t, r) })
 	t.Run("shadow", func(t *testing.T) { testShadow(t, r) })
+	t.Run("rules", func(t *testing.T) { testRules(t, r) })
 	t.Run("options", func(t *testing.T) { testOptions(t, r) })
 	t.Run("destinations that are missing answer 503", func(t *testing.T) { testMissing(t, r) })
 	t.Run("HTTP/2", func(t *testing.T) { testHTTP2(t, r) })

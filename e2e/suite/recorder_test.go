@@ -15,7 +15,8 @@ import (
 // weight is the canary's in the RouteTable, since a time.
 type weight struct {
 	at     time.Time
-	canary int64
+	canary int64 // in percent
+	tenths int64 // of a percent
 }
 
 // recorder keeps every weight that the RouteTable ever had: what a poll would miss, too.
@@ -61,21 +62,31 @@ func (r *recorder) see(table *unstructured.Unstructured) {
 		r.err = err
 		return
 	}
-	destinations, _, err := unstructured.NestedSlice(routes[0].(map[string]any), "routeAction", "multi", "destinations")
-	if err != nil {
-		r.err = err
-		return
+	for _, route := range routes {
+		if tenths, ok := shareOf(route.(map[string]any)); ok {
+			if n := len(r.weights); n == 0 || r.weights[n-1].tenths != tenths {
+				r.weights = append(r.weights, weight{time.Now(), tenths / 10, tenths})
+			}
+		}
 	}
+}
+
+// shareOf is the canary's share in tenths of a percent on a route that shares by weight; others are
+// what rules need.
+func shareOf(route map[string]any) (int64, bool) {
+	destinations, _, err := unstructured.NestedSlice(route, "routeAction", "multi", "destinations")
+	if err != nil || len(destinations) != 2 {
+		return 0, false
+	}
+	var total, canary int64
 	for _, d := range destinations {
-		name, _, _ := unstructured.NestedString(d.(map[string]any), "destination", "upstream", "name")
-		if !strings.Contains(name, "-canaryupstream-") {
-			continue
-		}
 		w, _, _ := unstructured.NestedInt64(d.(map[string]any), "weight")
-		if n := len(r.weights); n == 0 || r.weights[n-1].canary != w {
-			r.weights = append(r.weights, weight{time.Now(), w})
+		total += w
+		if name, _, _ := unstructured.NestedString(d.(map[string]any), "destination", "upstream", "name"); strings.Contains(name, "-canaryupstream-") {
+			canary = w
 		}
 	}
+	return 1000 * canary / max(total, 1), true
 }
 
 // seen are the weights so far, with their times.

@@ -44,6 +44,7 @@ type scene struct {
 	*stage.Stage
 	ns, host string
 	route    *recorder
+	tag      string // that was set last
 }
 
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
@@ -61,6 +62,20 @@ func open(t *testing.T, name string, a analysis) *scene {
 	t.Helper()
 	s := prepare(t, name)
 	s.adopt(a)
+	s.must(s.WaitInitialized(t.Context(), s.ns))
+	spec := s.through("/version", userRate)
+	s.must(s.WaitServing(t.Context(), spec))
+	s.route = record(t, s.Client, s.ns)
+	s.load("users", spec)
+	return s
+}
+
+// openSample is a scene whose Canary is a file of deploy/samples as it stands.
+func openSample(t *testing.T, name, file string) *scene {
+	t.Helper()
+	s := prepare(t, name)
+	s.applySample("gloo-virtualservice.yaml")
+	s.applySample(file)
 	s.must(s.WaitInitialized(t.Context(), s.ns))
 	spec := s.through("/version", userRate)
 	s.must(s.WaitServing(t.Context(), spec))
@@ -107,7 +122,7 @@ func (s *scene) applySample(file string) {
 	s.Helper()
 	text, err := os.ReadFile(s.Path("deploy", "samples", file))
 	s.must(err)
-	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host).Replace(string(text))
+	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host, "http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text))
 	s.must(s.ApplyText(s.Context(), renamed))
 }
 
@@ -139,6 +154,7 @@ func (s *scene) load(name string, spec stream.Spec) {
 // setImage is the only thing that users do.
 func (s *scene) setImage(tag string) {
 	s.Helper()
+	s.tag = tag
 	line, err := s.SetImage(s.Context(), s.ns, tag)
 	s.must(err)
 	s.Log(line)
@@ -153,7 +169,7 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 		if done(c) {
 			return false, nil
 		}
-		return ended(c), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
+		return ended(c) && isRunning(c, s.tag), fmt.Errorf("phase %s, weight %s: %s", c.Status.Phase, c.Status.CanaryWeight, stage.Why(c))
 	}))
 	return last
 }

@@ -31,11 +31,12 @@ func (s Store) Kept(ctx context.Context, c *v1beta1.Canary) ([]Kept, error) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := typedTemplate(raw)
+		k, err := describe(c, all[i].Name, raw)
 		if err != nil {
 			return nil, err
 		}
-		kept = append(kept, Kept{RevisionStatus: Describe(all[i].Name, t), Number: all[i].Revision, Commit: t.Annotations[v1beta1.CommitAnnotation]})
+		k.Number = all[i].Revision
+		kept = append(kept, k)
 	}
 	return kept, nil
 }

@@ -13,11 +13,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/workload"
 )
 
 // HashAnnotation on a snapshot lists the hashes under which its template is recognised.
@@ -33,16 +33,17 @@ type Store struct {
 	Live   client.Reader
 }
 
-// Lookup finds the snapshot of the target's present template. It is false while there is none.
-func (s Store) Lookup(ctx context.Context, c *v1beta1.Canary, target *appsv1.Deployment) (v1beta1.RevisionStatus, bool, error) {
+// Lookup finds the snapshot of the target's present template, as workload.Object has it: without what
+// keeps its pods away. It is false while there is none.
+func (s Store) Lookup(ctx context.Context, c *v1beta1.Canary, template *corev1.PodTemplateSpec) (v1beta1.RevisionStatus, bool, error) {
 	all, err := s.list(ctx, c)
 	if err != nil {
 		return v1beta1.RevisionStatus{}, false, err
 	}
-	hash := Hash(&target.Spec.Template)
+	hash := Hash(template)
 	for i := range all {
 		if slices.Contains(hashes(all[i].Annotations[HashAnnotation]), hash) {
-			return Describe(all[i].Name, &target.Spec.Template), true, nil
+			return Describe(all[i].Name, template), true, nil
 		}
 	}
 	return v1beta1.RevisionStatus{}, false, nil
@@ -61,15 +62,19 @@ func (s Store) Template(ctx context.Context, namespace, name string) (map[string
 // rendering of a known snapshot under newer server defaults becomes another hash of that snapshot:
 // an upgrade of Kubernetes is no new revision.
 func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.ObjectKey) error {
+	if c.Spec.TargetRef.Kind == workload.KindService {
+		return s.takeService(ctx, c, target)
+	}
 	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(deploymentKind)
+	live.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(c.Spec.TargetRef.Kind))
 	if err := s.Live.Get(ctx, target, live); err != nil {
-		return fmt.Errorf("read Deployment %s for its snapshot: %w", target, err)
+		return fmt.Errorf("read %s %s for its snapshot: %w", live.GetKind(), target, err)
 	}
 	raw, _, err := unstructured.NestedMap(live.Object, "spec", "template")
 	if err != nil {
-		return fmt.Errorf("read template of Deployment %s: %w", target, err)
+		return fmt.Errorf("read template of %s %s: %w", live.GetKind(), target, err)
 	}
+	workload.Restore(raw)
 	typed, err := typedTemplate(raw)
 	if err != nil {
 		return err
@@ -119,11 +124,11 @@ func (s Store) defaulted(ctx context.Context, live *unstructured.Unstructured, c
 		return nil, err
 	}
 	probe := &unstructured.Unstructured{Object: map[string]any{}}
-	probe.SetGroupVersionKind(deploymentKind)
+	probe.SetGroupVersionKind(live.GroupVersionKind())
 	probe.SetNamespace(cr.Namespace)
 	probe.SetName(live.GetName() + "-serin-compare")
 	selector, _, _ := unstructured.NestedMap(live.Object, "spec", "selector")
-	probe.Object["spec"] = map[string]any{"replicas": int64(0), "selector": selector, "template": raw}
+	probe.Object["spec"] = map[string]any{"selector": selector, "template": raw}
 	if err := s.Client.Create(ctx, probe, client.DryRunAll, client.FieldOwner(v1beta1.FieldManager)); err != nil {
 		return nil, err
 	}
@@ -221,7 +226,5 @@ func typedTemplate(raw map[string]any) (*corev1.PodTemplateSpec, error) {
 	}
 	return &t, nil
 }
-
-var deploymentKind = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
 
 const mergePatch = "application/merge-patch+json"

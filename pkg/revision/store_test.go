@@ -14,10 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/workload"
 )
 
 func makeCanary(name string) *v1beta1.Canary {
-	return &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name}}
+	return &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name},
+		Spec: v1beta1.CanarySpec{TargetRef: v1beta1.LocalObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}}}
 }
 
 func makeTarget(image string) *appsv1.Deployment {
@@ -60,12 +62,12 @@ func (s Store) take(t *testing.T, c *v1beta1.Canary) {
 func TestASnapshotIsFoundByItsTemplate(t *testing.T) {
 	target, c := makeTarget("podinfo:6.0.0"), makeCanary("podinfo")
 	s := makeStore(t, target)
-	if _, known, err := s.Lookup(t.Context(), c, target); known || err != nil {
+	if _, known, err := s.Lookup(t.Context(), c, &target.Spec.Template); known || err != nil {
 		t.Fatalf("before it was taken: %t %v", known, err)
 	}
 	s.take(t, c)
 	s.take(t, c) // the cache may not show the first one yet
-	got, known, err := s.Lookup(t.Context(), c, target)
+	got, known, err := s.Lookup(t.Context(), c, &target.Spec.Template)
 	if err != nil || !known {
 		t.Fatalf("after it was taken: %t %v", known, err)
 	}
@@ -83,7 +85,7 @@ func TestASnapshotIsFoundByItsTemplate(t *testing.T) {
 	if diff := cmp.Diff(&target.Spec.Template, typed); diff != "" {
 		t.Errorf("template (-want +got):\n%s", diff)
 	}
-	if _, known, _ := s.Lookup(t.Context(), c, makeTarget("podinfo:6.0.1")); known {
+	if _, known, _ := s.Lookup(t.Context(), c, makeTemplate("podinfo:6.0.1")); known {
 		t.Error("another template is taken for it")
 	}
 }
@@ -94,7 +96,7 @@ func TestASnapshotOfAnEarlierCanaryIsTakenOver(t *testing.T) {
 	s := makeStore(t, target)
 	s.take(t, makeCanary("early"))
 	s.take(t, makeCanary("late"))
-	if _, known, err := s.Lookup(t.Context(), makeCanary("late"), target); !known || err != nil {
+	if _, known, err := s.Lookup(t.Context(), makeCanary("late"), &target.Spec.Template); !known || err != nil {
 		t.Errorf("got %t %v", known, err)
 	}
 }
@@ -128,5 +130,44 @@ func TestASnapshotWithoutATemplateSaysSo(t *testing.T) {
 	_, err := s.Template(t.Context(), "apps", "x")
 	if want := "snapshot apps/x holds no template"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestAnEmptiedDaemonSetHoldsTheSameRevision: what keeps its pods away is ours, and no change of the
+// user's template.
+func TestAnEmptiedDaemonSetHoldsTheSameRevision(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		before, after map[string]string
+	}{
+		"without a node selector": {nil, map[string]string{v1beta1.ScaleToZeroKey: "true"}},
+		"with one of the user's":  {map[string]string{"disk": "ssd"}, map[string]string{"disk": "ssd", v1beta1.ScaleToZeroKey: "true"}},
+		"emptied by Flagger":      {nil, map[string]string{"flagger.app/scale-to-zero": "true"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "podinfo"}}
+			set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "1"}}
+			set.Spec.Template = *makeTemplate("podinfo:6.0.0")
+			set.Spec.Template.Spec.NodeSelector = test.before
+			hash := Hash(workload.Of(set).Template())
+			set.Spec.Template.Spec.NodeSelector = test.after
+			c := makeCanary("podinfo")
+			c.Spec.TargetRef.Kind = "DaemonSet"
+			s := makeStore(t, set)
+			s.take(t, c)
+			if diff := cmp.Diff([]string{"podinfo-" + hash}, s.names(t, c)); diff != "" {
+				t.Errorf("snapshots (-want +got):\n%s", diff)
+			}
+			raw, err := s.Template(t.Context(), "apps", "podinfo-"+hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			typed, err := typedTemplate(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.before, typed.Spec.NodeSelector); diff != "" {
+				t.Errorf("node selector in the snapshot (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

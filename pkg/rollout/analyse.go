@@ -190,7 +190,7 @@ func (p *plan) shift(step v1beta1.ListedStep, t Telling) {
 	}
 	r.PrimaryReplicas = max(r.PrimaryReplicas, p.Primary.Replicas)
 	if next, ok := p.upcoming(); ok {
-		r.CanaryReplicas = max(r.CanaryReplicas, capacity(r.PrimaryReplicas, next.Capacity))
+		r.CanaryReplicas = max(r.CanaryReplicas, p.need(next.Capacity))
 	}
 	r.NextCheckAt = new(micro(p.Now.Add(p.spec.Analysis.IntervalDuration())))
 	t.Next = "Next check " + clock(r.NextCheckAt.Time)
@@ -201,7 +201,7 @@ func (p *plan) shift(step v1beta1.ListedStep, t Telling) {
 // edit of the steps or a primary that has grown asks for more.
 func (p *plan) size(weight v1beta1.Weight) {
 	r := p.status.Rollout
-	if need := capacity(r.PrimaryReplicas, weight); need > r.CanaryReplicas {
+	if need := p.need(weight); need > r.CanaryReplicas {
 		r.CanaryReplicas = need
 		p.touch()
 	}

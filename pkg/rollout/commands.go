@@ -59,6 +59,8 @@ func (p *plan) carryOut(c Command) (string, bool) {
 		return c.Wrong, false
 	case p.Object.Status.Phase == "":
 		return "it was given before this Canary's status began and is not taken up again", false
+	case p.Release || p.status.Release != nil:
+		return fmt.Sprintf("its traffic goes back, or is back, on %s: without annotation %s it is adopted again", p.target(), v1beta1.ReleaseAnnotation), false
 	case p.spec.Suspend:
 		return "the Canary is suspended in its spec: set spec.suspend to false first", false
 	case p.status.Promoted == nil || p.status.Initialization != nil:

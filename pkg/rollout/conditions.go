@@ -21,7 +21,7 @@ func (p *plan) conditions() {
 
 	ready, reconciling, stalled := metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionFalse
 	switch s.Phase {
-	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded:
+	case v1beta1.PhaseInitialized, v1beta1.PhaseSucceeded, v1beta1.PhaseTerminated:
 	case v1beta1.PhaseFailed:
 		// Nothing goes on until the template changes: to kstatus that is stalled.
 		ready, stalled = metav1.ConditionFalse, metav1.ConditionTrue
@@ -58,6 +58,8 @@ func (p *plan) explain() (reason, message string) {
 			s.Rollout.Revision.Image, s.Rollout.Message, s.Promoted.Image)
 	case v1beta1.PhaseInitializing:
 		return string(s.Initialization.Step), p.explainAdoption()
+	case v1beta1.PhaseTerminating, v1beta1.PhaseTerminated:
+		return p.explainRelease()
 	case "":
 		return "Pending", "nothing has been done yet"
 	default:

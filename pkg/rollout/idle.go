@@ -71,7 +71,7 @@ func (p *plan) beginStarting(t Telling) {
 	p.status.Phase = v1beta1.PhaseProgressing
 	p.enter(v1beta1.StepStarting, p.Object.ProgressDeadline())
 	first, _ := p.upcoming()
-	run.CanaryReplicas = capacity(run.PrimaryReplicas, first.Capacity)
+	run.CanaryReplicas = p.need(first.Capacity)
 	t.Next = fmt.Sprintf("Starting %s, at most until %s", podsOf(run.CanaryReplicas, "canary"), clock(run.Until.Time))
 	p.move(t)
 }

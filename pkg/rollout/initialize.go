@@ -42,10 +42,10 @@ func (p *plan) adopt() {
 	if !p.Primary.Exists {
 		p.promote(p.Target.Revision)
 		p.initStep(v1beta1.StepCloning, p.Object.ProgressDeadline(), max(p.Target.Replicas, 1))
+		with, next := p.withPods(p.status.Initialization.Replicas)
 		p.move(Telling{Reason: "Initializing", Moment: Notice, Severity: Info,
-			What: fmt.Sprintf("adopting %s %s: cloning it into %s with %s", p.spec.TargetRef.Kind, p.spec.TargetRef.Name,
-				p.Object.PrimaryName(), podsOf(p.status.Initialization.Replicas, "")),
-			Next: "Traffic follows when they are ready"})
+			What: fmt.Sprintf("adopting %s %s: cloning it into %s%s", p.spec.TargetRef.Kind, p.spec.TargetRef.Name, p.Object.PrimaryName(), with),
+			Next: next})
 		return
 	}
 	p.takeUp()
@@ -116,7 +116,7 @@ func (p *plan) clonePrimary() {
 	}
 	p.initStep(v1beta1.StepRouting, p.Object.ProgressDeadline(), in.Replicas)
 	p.move(Telling{Reason: "PrimaryReady", Moment: Notice, Severity: Info,
-		What: fmt.Sprintf("%s is ready: %d of %s", p.Object.PrimaryName(), p.Primary.Available, podsOf(in.Replicas, "")),
+		What: fmt.Sprintf("%s is ready: %d of %s", p.Object.PrimaryName(), p.Primary.Available, podsOf(p.Primary.whole(in.Replicas), "")),
 		Next: "Service and route turn to it"})
 }
 
@@ -142,7 +142,22 @@ func (p *plan) turnService() {
 	p.initStep(v1beta1.StepEmptying, p.Object.ProgressDeadline(), p.status.Initialization.Replicas)
 	p.move(Telling{Reason: "TrafficOnPrimary", Moment: Notice, Severity: Info,
 		What: fmt.Sprintf("Service %s and its route send all traffic to %s", p.Object.ApexName(), p.Object.PrimaryName()),
-		Next: fmt.Sprintf("%s goes to zero pods in %s and is a template from then on", p.spec.TargetRef.Name, SettleTime)})
+		Next: fmt.Sprintf("%s%s is a template from then on", p.spec.TargetRef.Name, p.goesEmpty())})
+}
+
+// withPods ends the sentence about a clone that is made: a Service has no pods of its own.
+func (p *plan) withPods(n int32) (with, next string) {
+	if p.Target.SizeField == "" {
+		return "", "Traffic follows when its addresses are ready"
+	}
+	return " with " + podsOf(n, ""), "Traffic follows when they are ready"
+}
+
+func (p *plan) goesEmpty() string {
+	if p.Target.SizeField == "" {
+		return fmt.Sprintf(" stays as it is and in %s", SettleTime)
+	}
+	return fmt.Sprintf(" goes to zero pods in %s and", SettleTime)
 }
 
 func (p *plan) emptyTarget() {

@@ -12,6 +12,7 @@ const maxMessage = 1024
 
 // progress says how far a workload is: what is missing, and why where the cluster says so.
 func progress(w Workload, want int32) string {
+	want = w.whole(want)
 	var s string
 	switch {
 	case !w.Exists:

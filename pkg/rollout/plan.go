@@ -21,6 +21,10 @@ func (p *plan) dispatch() {
 	if p.obey(); p.moved {
 		return
 	}
+	if p.Release || p.status.Release != nil {
+		p.release()
+		return
+	}
 	if p.suspended() {
 		return
 	}

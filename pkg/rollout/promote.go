@@ -23,7 +23,7 @@ func (p *plan) beginPromotion(why string) {
 // what it was; so it does when the user takes the revision back.
 func (p *plan) copy() {
 	r := p.status.Rollout
-	want := max(r.PrimaryReplicas, p.Primary.Replicas)
+	want := p.Primary.whole(max(r.PrimaryReplicas, p.Primary.Replicas))
 	switch {
 	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
 		p.restoreFor(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s", p.spec.TargetRef.Name, r.From.Image))

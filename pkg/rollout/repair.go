@@ -82,15 +82,19 @@ func (p *plan) repairTarget() {
 	p.status.Repairs.LastAt = &now
 	t := Telling{Reason: "TargetScaled", Moment: Notice, Severity: Info,
 		What: fmt.Sprintf("%s was scaled to %s%s", p.spec.TargetRef.Name, podsOf(p.Target.Replicas, ""), by(p.Target.Writer))}
-	if p.Target.Autoscaled {
+	switch {
+	case p.Primary.Given:
+		t.What = fmt.Sprintf("%s was given pods%s", p.spec.TargetRef.Name, by(p.Target.Writer))
+		t.Next = fmt.Sprintf("It is a template and goes back to none; %s serves", p.Object.PrimaryName())
+	case p.Target.Autoscaled:
 		t.Next = "It is a template and goes back to zero; the primary's autoscaler sizes what serves"
-	} else {
+	default:
 		t.Next = fmt.Sprintf("%s takes over that size and the template goes back to zero", p.Object.PrimaryName())
 	}
 	if fightOver(p.status) {
 		t.Severity = Warning
-		t.Next = fmt.Sprintf("This was undone %d times and is left as it is from now on: tell%s to ignore spec.replicas of %s",
-			maxReplicaRepairs, orTool(p.Target.Writer), p.spec.TargetRef.Name)
+		t.Next = fmt.Sprintf("This was undone %d times and is left as it is from now on: tell%s to ignore %s of %s",
+			maxReplicaRepairs, orTool(p.Target.Writer), p.Target.SizeField, p.spec.TargetRef.Name)
 	}
 	p.move(t)
 }

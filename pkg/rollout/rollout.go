@@ -29,6 +29,10 @@ type Observed struct {
 	Ahead string
 	// Answers to questions that were asked, by key. A missing one has not been answered yet.
 	Answers map[string]Answer
+	// Release is true while the traffic is to be handed back: the object is deleted, or it was asked for.
+	Release bool
+	// Leftovers name what a release has still to remove or to take its marks off.
+	Leftovers []string
 	// HighestStamp is the highest transition found on anything that Serin wrote for this canary. A
 	// status that was lost starts above it.
 	HighestStamp int64
@@ -56,24 +60,38 @@ type Snapshot struct {
 
 // Target is the user's workload, the template.
 type Target struct {
+	Exists bool
 	// Revision names the snapshot of the template as it stands; empty while there is none yet.
 	Revision v1beta1.RevisionStatus
 	Replicas int32
-	// Writer is the field manager that last set the replicas.
-	Writer string
+	// SizeField is where the target's size stands, and Writer the field manager that last set it. A
+	// Service, which makes no pods, has none.
+	SizeField, Writer string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
+	// Pods are its own, Original the replicas that it had when it was adopted, Limit the most that its
+	// autoscaler lets it have (0 without), and Keeper the tool that writes its template again as it has
+	// it. Looked at during a release only.
+	Pods     Workload
+	Original int32
+	Limit    int32
+	Keeper   string
 }
 
 // Workload is one of the two clones. Counts speak of what the cluster last reported.
 type Workload struct {
 	Exists bool
+	// Ours is true when it is marked as this canary's.
+	Ours bool
 	// Revision names the snapshot that the template renders; empty on a clone of another tool's.
 	Revision string
 	// Images of the template, to compare a clone of another tool's by.
 	Images []string
 	// Replicas wanted; Pods, Updated and Available as reported.
 	Replicas, Pods, Updated, Available int32
+	// Given is true where something else says how many pods there are, as nodes do of a DaemonSet: a wish
+	// for any is one for all of them.
+	Given bool
 	// Synced is true when the reported counts are about the present template.
 	Synced bool
 	// Endpoints are the ready addresses in the clone's Service whose pods run Revision.
@@ -85,10 +103,19 @@ type Workload struct {
 // Ready is true when want pods of the revision, or percent of them, are up and reachable, and no
 // older pod is left. Counts of another revision never count.
 func (w Workload) Ready(revision string, want, percent int32) bool {
+	want = w.whole(want)
 	need := (want*percent + 99) / 100
 	return w.Exists && w.Revision == revision && w.Synced &&
 		w.Replicas >= want && w.Updated == w.Pods &&
 		w.Available >= need && w.Endpoints >= need
+}
+
+// whole is the number of pods that want stands for.
+func (w Workload) whole(want int32) int32 {
+	if w.Given {
+		return max(w.Replicas, 1)
+	}
+	return want
 }
 
 // Apex is the Service that users know.
@@ -96,6 +123,8 @@ type Apex struct {
 	Exists bool
 	// ToPrimary is true when it selects the primary's pods.
 	ToPrimary bool
+	// ToTarget is true when it selects what it selected before the adoption. Known during a release only.
+	ToTarget bool
 	// Writer is the field manager that last set the selector, where it does not.
 	Writer string
 }
@@ -116,6 +145,8 @@ type Route struct {
 	Rejected string
 	// Problem keeps traffic from flowing as asked; nil without.
 	Problem *Problem
+	// Released is true when the route leads to the apex Service and needs nothing of ours any more.
+	Released bool
 }
 
 // QuestionKind says who is asked.

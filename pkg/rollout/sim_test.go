@@ -49,6 +49,10 @@ type sim struct {
 	seen    []v1beta1.RevisionStatus
 	// stamp is the highest transition that the world carries.
 	stamp int64
+	// crash kills the operator after a commit; nil never does.
+	crash func() bool
+	// back is what a release finds and leaves.
+	back handback
 }
 
 // pods is one clone with the cluster's view of it.
@@ -82,7 +86,7 @@ func newSim(t *testing.T, edit func(*v1beta1.Canary)) *sim {
 	}
 	s := &sim{t: t, now: simStart, begin: simStart, c: c, startup: 4 * time.Second, broken: map[string]bool{},
 		answers: map[string]Answer{}, asked: map[string]bool{}, reply: healthy, follows: true}
-	s.target = Target{Revision: rev("6.0.0"), Replicas: 2}
+	s.target = Target{Exists: true, Revision: rev("6.0.0"), Replicas: 2, SizeField: "spec.replicas"}
 	s.apex = Apex{Exists: true}
 	s.route.Weighted = true
 	return s
@@ -122,15 +126,15 @@ func succeedingAt(rate float64) func(*sim, Question) (Answer, bool) {
 }
 
 func (s *sim) observed() Observed {
-	return Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
-		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers, Command: s.command, Ahead: s.ahead, Revisions: s.snapshots()}
+	return s.seeRelease(Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
+		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers, Command: s.command, Ahead: s.ahead, Revisions: s.snapshots()})
 }
 
 func (s *sim) workload(p *pods) Workload {
 	if p == nil {
 		return Workload{}
 	}
-	return Workload{Exists: true, Revision: p.revision, Images: []string{strings.Replace(p.revision, "-", ":", 1)}, Replicas: p.replicas, Pods: p.ready + p.old,
+	return Workload{Exists: true, Ours: true, Revision: p.revision, Images: []string{strings.Replace(p.revision, "-", ":", 1)}, Replicas: p.replicas, Pods: p.ready + p.old,
 		Updated: p.ready, Available: p.ready + p.old, Synced: true, Endpoints: p.ready}
 }
 
@@ -141,6 +145,10 @@ func (s *sim) turn() {
 	if d.Next != nil {
 		s.commit(d.Next)
 		o.Object = s.c.DeepCopy()
+		if s.crash != nil && s.crash() { // between the commit and what follows it
+			s.at(0, "", func() {})
+			return
+		}
 	}
 	w := Desired(o)
 	s.apply(w)
@@ -195,6 +203,8 @@ func cursor(st *v1beta1.CanaryStatus) string {
 		out += "/" + string(st.Initialization.Step)
 	} else if r := st.Rollout; r != nil && r.EndedAt == nil {
 		out += "/" + string(r.Step)
+	} else if rel := st.Release; rel != nil && rel.Until != nil {
+		out += "/" + string(rel.Step)
 	}
 	return fmt.Sprintf("%s weight %s", out, st.CanaryWeight)
 }
@@ -233,8 +243,10 @@ func (s *sim) apply(w World) {
 			}
 		})
 	}
+	s.handBack(w)
 	if w.EmptyTarget && s.target.Replicas != 0 {
-		s.target.Replicas = 0
+		s.target.Original = max(s.target.Original, s.target.Replicas)
+		s.target.Replicas, s.back.pods = 0, 0
 		s.line("write", "target scaled to zero")
 	}
 }

@@ -34,6 +34,15 @@ func (p *plan) askHook(h hook) (Answer, bool) {
 	return p.ask(Question{Key: p.key(AskHook, h.index, 0), Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index})
 }
 
+// need is how many canary pods a share of the load takes. Where their number is given, all of them do.
+func (p *plan) need(weight v1beta1.Weight) int32 {
+	primary := p.status.Rollout.PrimaryReplicas
+	if p.Primary.Given {
+		return primary
+	}
+	return capacity(primary, weight)
+}
+
 // capacity is how many pods carry a share of the load as well as the primary's pods carry all of the traffic.
 func capacity(primary int32, weight v1beta1.Weight) int32 {
 	return max((primary*int32(weight)+999)/1000, 1)

@@ -46,7 +46,7 @@ func (p *plan) start() {
 		return
 	}
 	p.shift(first, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info,
-		Why: fmt.Sprintf("%d of %s ready", p.Canary.Available, podsOf(r.CanaryReplicas, "canary"))})
+		Why: fmt.Sprintf("%d of %s ready", p.Canary.Available, podsOf(p.Canary.whole(r.CanaryReplicas), "canary"))})
 }
 
 func (p *plan) canaryStarting() {

@@ -15,12 +15,15 @@ type World struct {
 	Primary, Canary *Clone
 	// ApexToPrimary turns the apex Service to the primary's pods.
 	ApexToPrimary bool
-	// Bridge keeps the primary's addresses in the apex Service while its selector is turned.
-	Bridge bool
+	// Bridge keeps a role's addresses in the apex Service while its selector is turned to that role; empty
+	// for none.
+	Bridge string
 	// Route holds the weights; nil where the route is left alone.
 	Route *RouteWish
 	// EmptyTarget scales the target to zero.
 	EmptyTarget bool
+	// Release is what is done to hand the traffic back; nil otherwise.
+	Release *Handback
 	// WakeAt is when the wish changes by itself; zero for never.
 	WakeAt time.Time
 }
@@ -47,6 +50,9 @@ type RouteWish struct {
 // object is suspended or cannot be worked with.
 func Desired(o Observed) World {
 	s := &o.Object.Status
+	if s.Release != nil {
+		return releasing(o)
+	}
 	if o.Object.Spec.Suspend {
 		return World{}
 	}
@@ -66,7 +72,7 @@ func Desired(o Observed) World {
 
 func initializing(o Observed, w World) World {
 	in := o.Object.Status.Initialization
-	w.Primary = &Clone{Revision: o.Object.Status.LastPromotedSpec}
+	w.Primary = &Clone{Revision: o.Object.Status.LastPromotedSpec, Floor: in.Replicas} // its load is still to come
 	if !o.Primary.Exists || o.Primary.Replicas == 0 {
 		w.Primary.Replicas = &in.Replicas
 	}
@@ -79,7 +85,9 @@ func initializing(o Observed, w World) World {
 	settled := !o.Now.Before(in.Since.Add(SettleTime))
 	w.ApexToPrimary = in.Step == v1beta1.StepEmptying || in.Step == v1beta1.StepTurning && settled
 	w.EmptyTarget = in.Step == v1beta1.StepEmptying && settled
-	w.Bridge = in.Step == v1beta1.StepTurning || in.Step == v1beta1.StepEmptying && !settled
+	if in.Step == v1beta1.StepTurning || in.Step == v1beta1.StepEmptying && !settled {
+		w.Bridge = v1beta1.RolePrimary
+	}
 	if in.Step != v1beta1.StepRouting && !settled {
 		w.WakeAt = in.Since.Add(SettleTime)
 	}

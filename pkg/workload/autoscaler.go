@@ -15,9 +15,10 @@ func Autoscaler(c *v1beta1.Canary, source *autoscalingv2.HorizontalPodAutoscaler
 	labels := withoutMarks(source.Labels)
 	labels[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Name)
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: labels},
-		Spec:       *source.Spec.DeepCopy(),
+		TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: labels,
+			Annotations: copied(source.Annotations)}, // adapters of metrics are told by them what to count
+		Spec: *source.Spec.DeepCopy(),
 	}
 	hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: primary}
 	if r := c.Spec.AutoscalerRef.PrimaryScalerReplicas; r != nil {
@@ -36,5 +37,6 @@ func Autoscaler(c *v1beta1.Canary, source *autoscalingv2.HorizontalPodAutoscaler
 
 // SameAutoscaler is true when a live autoscaler has all that was rendered.
 func SameAutoscaler(live, want *autoscalingv2.HorizontalPodAutoscaler) bool {
-	return contains(live.Labels, want.Labels) && equality.Semantic.DeepEqual(live.Spec, want.Spec)
+	return contains(live.Labels, want.Labels) && contains(live.Annotations, want.Annotations) &&
+		equality.Semantic.DeepEqual(live.Spec, want.Spec)
 }

@@ -1,15 +1,16 @@
 package workload
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -17,10 +18,26 @@ import (
 // Services renders the Services around a target.
 type Services struct {
 	Canary *v1beta1.Canary
-	Target *appsv1.Deployment
+	Target Object
 	Label  SelectorLabel
+	// Primary as it stands; nil when there is none.
+	Primary Object
 	// Apex as it stands; nil when there is none.
 	Apex *corev1.Service
+}
+
+// OwnApex is true of an apex Service that Serin made: it follows the spec, while a user's keeps its
+// ports and metadata.
+func (s Services) OwnApex() bool {
+	return s.Apex != nil && s.Apex.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(s.Canary.Name)
+}
+
+// usersApex is the apex Service where it is the user's.
+func (s Services) usersApex() *corev1.Service {
+	if s.OwnApex() {
+		return nil
+	}
+	return s.Apex
 }
 
 // Name of a role's Service.
@@ -35,7 +52,7 @@ func (s Services) Role(role string) *corev1.Service {
 	return svc
 }
 
-// NewApex renders the apex Service where the user has none. It selects the primary's pods.
+// NewApex renders the apex Service that is Serin's. It selects the primary's pods.
 func (s Services) NewApex() *corev1.Service {
 	svc := s.service(s.Canary.ApexName(), v1beta1.RolePrimary)
 	if meta := s.Canary.Spec.Service.Apex; meta != nil {
@@ -55,9 +72,33 @@ func (s Services) ApexSelector() map[string]string {
 	return sel
 }
 
+// TargetPods renders the Service of the target's own pods: the apex Service's ports.
+func (s Services) TargetPods() *corev1.Service {
+	svc := s.service(s.Name(v1beta1.RoleRelease), v1beta1.RoleRelease)
+	svc.Spec.Selector = maps.Clone(s.Target.Selector().MatchLabels)
+	return svc
+}
+
+// OriginalSelector is what the apex Service selected before it was adopted: as it was noted then, or,
+// where Serin made the Service, the target's pods.
+func (s Services) OriginalSelector() map[string]string {
+	if s.Apex == nil {
+		return nil
+	}
+	sel := map[string]string{}
+	if json.Unmarshal([]byte(s.Apex.Annotations[v1beta1.OriginalSelectorAnnotation]), &sel) == nil && len(sel) > 0 {
+		return sel
+	}
+	sel = maps.Clone(s.Apex.Spec.Selector)
+	if _, ok := sel[s.Label.Key]; ok {
+		sel[s.Label.Key] = s.Label.Value
+	}
+	return sel
+}
+
 // MissingPort says that the user's apex Service lacks the port that the route is to use.
 func (s Services) MissingPort() string {
-	if s.Apex == nil {
+	if s.usersApex() == nil {
 		return ""
 	}
 	var have []string
@@ -84,19 +125,39 @@ func (s Services) service(name, role string) *corev1.Service {
 			Type: corev1.ServiceTypeClusterIP, Selector: s.Label.Selector(s.Target, role), Ports: s.ports(),
 		},
 	}
-	if s.Canary.Spec.Service.Headless {
+	spec := s.Canary.Spec.Service
+	if spec.Headless {
 		svc.Spec.ClusterIP = corev1.ClusterIPNone
 	}
-	if d := s.Canary.Spec.Service.TrafficDistribution; d != "" {
-		svc.Spec.TrafficDistribution = new(d)
+	if spec.TrafficDistribution != "" {
+		svc.Spec.TrafficDistribution = new(spec.TrafficDistribution)
 	}
+	s.likeApex(svc)
 	return svc
 }
 
-// ports are the apex Service's own, or the one that the spec asks for with those it discovers.
+// likeApex takes over which addresses a user's apex Service has. That it may list pods that are not
+// ready is not: a weight waits for pods that are.
+func (s Services) likeApex(svc *corev1.Service) {
+	apex := s.usersApex()
+	if apex == nil {
+		return
+	}
+	if apex.Spec.ClusterIP == corev1.ClusterIPNone {
+		svc.Spec.ClusterIP = corev1.ClusterIPNone
+	}
+	if p := apex.Spec.IPFamilyPolicy; p != nil && *p != corev1.IPFamilyPolicySingleStack {
+		svc.Spec.IPFamilyPolicy = new(*p)
+	}
+	if svc.Spec.TrafficDistribution == nil {
+		svc.Spec.TrafficDistribution = apex.Spec.TrafficDistribution
+	}
+}
+
+// ports are a user's apex Service's own, or the one that the spec asks for with those it discovers.
 func (s Services) ports() []corev1.ServicePort {
-	if s.Apex != nil {
-		ports := slices.Clone(s.Apex.Spec.Ports)
+	if apex := s.usersApex(); apex != nil {
+		ports := slices.Clone(apex.Spec.Ports)
 		for i := range ports {
 			ports[i].NodePort = 0
 		}
@@ -113,32 +174,10 @@ func (s Services) ports() []corev1.ServicePort {
 	if spec.AppProtocol != "" {
 		port.AppProtocol = new(spec.AppProtocol)
 	}
-	ports := []corev1.ServicePort{port}
-	if spec.PortDiscovery {
-		ports = append(ports, s.discovered(port)...)
+	if !spec.PortDiscovery {
+		return []corev1.ServicePort{port}
 	}
-	return ports
-}
-
-// discovered are the target's other container ports; those of mesh sidecars are theirs.
-func (s Services) discovered(main corev1.ServicePort) []corev1.ServicePort {
-	var out []corev1.ServicePort
-	for _, c := range s.Target.Spec.Template.Spec.Containers {
-		if c.Name == "istio-proxy" || c.Name == "envoy" {
-			continue
-		}
-		for _, p := range c.Ports {
-			if p.ContainerPort == main.TargetPort.IntVal || p.Name == main.TargetPort.StrVal && p.Name != "" || p.ContainerPort == main.Port {
-				continue
-			}
-			name := p.Name
-			if name == "" {
-				name = fmt.Sprintf("tcp-%d", p.ContainerPort)
-			}
-			out = append(out, corev1.ServicePort{Name: name, Port: p.ContainerPort, Protocol: p.Protocol, TargetPort: intstr.FromInt32(p.ContainerPort)})
-		}
-	}
-	return out
+	return s.discover(port)
 }
 
 func (s Services) metadata(role string) *v1beta1.CustomMetadata {
@@ -153,10 +192,24 @@ func merge(svc *corev1.Service, meta *v1beta1.CustomMetadata) {
 	maps.Copy(svc.Annotations, meta.Annotations)
 }
 
-// SameService is true when a live Service has all that was rendered. What others added stays.
+// SameService is true when a live Service has all that was rendered. What others added stays, and so
+// does what cannot change: whether it is headless.
 func SameService(live, want *corev1.Service) bool {
 	return contains(live.Labels, want.Labels) && contains(live.Annotations, want.Annotations) &&
-		equality.Semantic.DeepEqual(live.Spec.Selector, want.Spec.Selector) && samePorts(live.Spec.Ports, want.Spec.Ports)
+		equality.Semantic.DeepEqual(live.Spec.Selector, want.Spec.Selector) && samePorts(live.Spec.Ports, want.Spec.Ports) &&
+		ptr.Equal(live.Spec.TrafficDistribution, want.Spec.TrafficDistribution) &&
+		(want.Spec.IPFamilyPolicy == nil || ptr.Equal(live.Spec.IPFamilyPolicy, want.Spec.IPFamilyPolicy))
+}
+
+// KeepAddress gives a rendered Service what cannot change of the live one: whether it is headless. It
+// is false where something else was asked for.
+func KeepAddress(live, want *corev1.Service) bool {
+	asked := want.Spec.ClusterIP
+	want.Spec.ClusterIP = ""
+	if live.Spec.ClusterIP == corev1.ClusterIPNone {
+		want.Spec.ClusterIP = corev1.ClusterIPNone
+	}
+	return want.Spec.ClusterIP == asked
 }
 
 func samePorts(live, want []corev1.ServicePort) bool {

@@ -1,5 +1,6 @@
-// Package workload renders the two clones of a target and what stands around them: Deployments,
-// Services, the primary's autoscaler. It renders and compares; it talks to nobody.
+// Package workload renders the two clones of a target and what stands around them: Deployments or
+// DaemonSets, Services, disruption budgets, the primary's autoscaler. It renders and compares; it
+// talks to nobody.
 package workload
 
 import (
@@ -7,10 +8,9 @@ import (
 	"maps"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -21,12 +21,12 @@ type SelectorLabel struct{ Key, Value string }
 
 // FindSelectorLabel picks the first of the candidates that the target selects its pods by. It is
 // false where there is none: such a target cannot be cloned.
-func FindSelectorLabel(target *appsv1.Deployment, candidates []string) (SelectorLabel, bool) {
-	if target.Spec.Selector == nil {
+func FindSelectorLabel(target Object, candidates []string) (SelectorLabel, bool) {
+	if target.Selector() == nil {
 		return SelectorLabel{}, false
 	}
 	for _, key := range candidates {
-		if v, ok := target.Spec.Selector.MatchLabels[key]; ok && target.Spec.Template.Labels[key] == v {
+		if v, ok := target.Selector().MatchLabels[key]; ok && target.Template().Labels[key] == v {
 			return SelectorLabel{Key: key, Value: v}, true
 		}
 	}
@@ -36,18 +36,23 @@ func FindSelectorLabel(target *appsv1.Deployment, candidates []string) (Selector
 // Of is the label's value on a role's pods.
 func (l SelectorLabel) Of(role string) string { return l.Value + "-" + role }
 
+// Without is the label of the target, read off a role's pods.
+func (l SelectorLabel) Without(role string) SelectorLabel {
+	return SelectorLabel{Key: l.Key, Value: strings.TrimSuffix(l.Value, "-"+role)}
+}
+
 // Selector is the whole selector of a role's pods: the target's, with one label rewritten.
-func (l SelectorLabel) Selector(target *appsv1.Deployment, role string) map[string]string {
+func (l SelectorLabel) Selector(target Object, role string) map[string]string {
 	out := map[string]string{}
-	maps.Copy(out, target.Spec.Selector.MatchLabels)
+	maps.Copy(out, target.Selector().MatchLabels)
 	out[l.Key] = l.Of(role)
 	return out
 }
 
-// Clone is what a role's Deployment is rendered from.
+// Clone is what a role's workload is rendered from. It is of the target's kind.
 type Clone struct {
 	Canary *v1beta1.Canary
-	Target *appsv1.Deployment
+	Target Object
 	Label  SelectorLabel
 	// Role is v1beta1.RolePrimary or v1beta1.RoleCanary.
 	Role string
@@ -60,22 +65,22 @@ type Clone struct {
 	RestartedAt string
 }
 
-// Name of the clone's Deployment.
-func (c Clone) Name() string { return c.Target.Name + "-" + c.Role }
+// Name of the clone.
+func (c Clone) Name() string { return c.Target.GetName() + "-" + c.Role }
 
-// Deployment renders the clone whole, to be created.
-func (c Clone) Deployment() *unstructured.Unstructured {
+// Object renders the clone whole, to be created.
+func (c Clone) Object() *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{}}
 	u.SetAPIVersion("apps/v1")
-	u.SetKind("Deployment")
-	u.SetNamespace(c.Target.Namespace)
+	u.SetKind(c.Target.Kind())
+	u.SetNamespace(c.Target.GetNamespace())
 	u.SetName(c.Name())
-	labels := withoutMarks(c.Target.Labels)
+	labels := withoutMarks(c.Target.GetLabels())
 	if labels[c.Label.Key] == c.Label.Value {
 		labels[c.Label.Key] = c.Label.Of(c.Role)
 	}
 	u.SetLabels(c.mark(labels))
-	annotations := withoutMarks(c.Target.Annotations)
+	annotations := withoutMarks(c.Target.GetAnnotations())
 	annotations[v1beta1.RevisionAnnotation] = c.Revision
 	annotations[v1beta1.TransitionAnnotation] = fmt.Sprint(c.Stamp)
 	u.SetAnnotations(annotations)
@@ -85,39 +90,42 @@ func (c Clone) Deployment() *unstructured.Unstructured {
 
 func (c Clone) spec() map[string]any {
 	selector := map[string]any{"matchLabels": stringMap(c.Label.Selector(c.Target, c.Role))}
-	if exprs := c.Target.Spec.Selector.MatchExpressions; len(exprs) > 0 {
-		if m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c.Target.Spec.Selector); err == nil {
+	if exprs := c.Target.Selector().MatchExpressions; len(exprs) > 0 {
+		if m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c.Target.Selector()); err == nil {
 			selector["matchExpressions"] = m["matchExpressions"]
 		}
 	}
-	spec := map[string]any{
-		"replicas": int64(c.Replicas),
-		"selector": selector,
-		"template": c.PodTemplate(),
-		"strategy": c.Strategy(),
-	}
-	if v := c.Target.Spec.MinReadySeconds; v > 0 {
-		spec["minReadySeconds"] = int64(v)
-	}
-	if v := c.Target.Spec.ProgressDeadlineSeconds; v != nil {
-		spec["progressDeadlineSeconds"] = int64(*v)
-	}
-	if v := c.Target.Spec.RevisionHistoryLimit; v != nil {
-		spec["revisionHistoryLimit"] = int64(*v)
-	}
+	spec := map[string]any{"selector": selector, "template": c.PodTemplate()}
+	field, pace := c.Target.pace()
+	spec[field] = pace
+	c.Target.rest(spec)
+	path, size := c.Target.size(nodesOf(c.Template), c.Replicas)
+	_ = unstructured.SetNestedField(spec, size, path...)
 	return spec
 }
 
-// Strategy replaces pods without ever being fewer: nothing is unavailable, at least one is extra.
-func (c Clone) Strategy() map[string]any {
-	surge := any("25%")
-	if ru := c.Target.Spec.Strategy.RollingUpdate; ru != nil && ru.MaxSurge != nil && ru.MaxSurge.String() != "0" && ru.MaxSurge.String() != "0%" {
-		surge = any(ru.MaxSurge.String())
-		if ru.MaxSurge.Type == 0 {
-			surge = int64(ru.MaxSurge.IntVal)
-		}
+// Changes bring a live clone to the template, to the size, or to both. A template is replaced whole,
+// so that a field that a revision dropped is dropped.
+func (c Clone) Changes(live Object, template, size bool) []Change {
+	var changes []Change
+	nodes := live.Template().Spec.NodeSelector
+	if template {
+		field, pace := c.Target.pace()
+		changes = append(changes,
+			Change{"replace", "/spec/template", c.PodTemplate()},
+			Change{"replace", "/spec/" + field, pace})
+		nodes = nodesOf(c.Template)
 	}
-	return map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": int64(0), "maxSurge": surge}}
+	path, value := c.Target.size(nodes, c.Replicas)
+	if size || template && path[0] == "template" { // a size that stands in the template is replaced with it
+		changes = append(changes, Change{"add", "/spec/" + strings.Join(path, "/"), value})
+	}
+	return changes
+}
+
+func nodesOf(template map[string]any) map[string]string {
+	nodes, _, _ := unstructured.NestedStringMap(template, "spec", "nodeSelector")
+	return nodes
 }
 
 // PodTemplate renders the snapshot for the role: its selector label rewritten wherever it selects
@@ -184,17 +192,15 @@ func (c Clone) mark(labels map[string]string) map[string]string {
 }
 
 // Refusals lists why two revisions of the target could not stand side by side.
-func Refusals(target *appsv1.Deployment) []string {
-	var out []string
-	if target.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
-		out = append(out, "its strategy is Recreate: set spec.strategy.type to RollingUpdate")
-	}
-	for _, v := range target.Spec.Template.Spec.Volumes {
+func Refusals(target Object) []string {
+	out := target.unfit()
+	t := target.Template()
+	for _, v := range t.Spec.Volumes {
 		if v.PersistentVolumeClaim != nil && !v.PersistentVolumeClaim.ReadOnly {
 			out = append(out, fmt.Sprintf("volume %s mounts PersistentVolumeClaim %s for writing: both revisions would write to it", v.Name, v.PersistentVolumeClaim.ClaimName))
 		}
 	}
-	for _, c := range target.Spec.Template.Spec.Containers {
+	for _, c := range running(&t.Spec) {
 		for _, p := range c.Ports {
 			if p.HostPort != 0 {
 				out = append(out, fmt.Sprintf("container %s takes host port %d: two revisions cannot share a node", c.Name, p.HostPort))
@@ -204,21 +210,17 @@ func Refusals(target *appsv1.Deployment) []string {
 	return out
 }
 
-// Trouble is why a Deployment's pods do not come up, in the cluster's words.
-func Trouble(d *appsv1.Deployment) string {
-	var out []string
-	for _, c := range d.Status.Conditions {
-		failing := c.Type == appsv1.DeploymentReplicaFailure && c.Status == "True"
-		late := c.Type == appsv1.DeploymentProgressing && c.Status == "False"
-		if failing || late {
-			out = append(out, c.Message)
+// running are the containers that run for as long as their pod: the init containers that are
+// restarted do.
+func running(spec *corev1.PodSpec) []corev1.Container {
+	var out []corev1.Container
+	for _, c := range spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			out = append(out, c)
 		}
 	}
-	return strings.Join(out, "; ")
+	return append(out, spec.Containers...)
 }
-
-// Replicas of a Deployment; an unset count is one.
-func Replicas(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
 
 func stringMap(m map[string]string) map[string]any {
 	out := make(map[string]any, len(m))

@@ -24,7 +24,9 @@ func makeCanary(edits ...func(*v1beta1.Canary)) *v1beta1.Canary {
 	return c
 }
 
-func makeTarget(edits ...func(*appsv1.Deployment)) *appsv1.Deployment {
+func makeTarget(edits ...func(*appsv1.Deployment)) Object { return Of(makeDeployment(edits...)) }
+
+func makeDeployment(edits ...func(*appsv1.Deployment)) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "podinfo"}}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "podinfo", "tier": "web"}}
 	d.Spec.Template.Labels = map[string]string{"app": "podinfo", "tier": "web", "version": "6"}
@@ -38,7 +40,7 @@ func makeTarget(edits ...func(*appsv1.Deployment)) *appsv1.Deployment {
 
 func TestFindSelectorLabel(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		target     *appsv1.Deployment
+		target     Object
 		candidates []string
 		want       SelectorLabel
 		found      bool
@@ -88,7 +90,7 @@ func object(t *testing.T, text string) map[string]any {
 	return m
 }
 
-func makeClone(t *testing.T, target *appsv1.Deployment) Clone {
+func makeClone(t *testing.T, target Object) Clone {
 	t.Helper()
 	return Clone{Canary: makeCanary(), Target: target, Label: SelectorLabel{"app", "podinfo"}, Role: v1beta1.RoleCanary,
 		Revision: "podinfo-abc", Template: object(t, template), Replicas: 3, Stamp: 7}
@@ -106,7 +108,7 @@ func TestPodTemplate(t *testing.T) {
 	}
 }
 
-func TestDeployment(t *testing.T) {
+func TestTheCloneOfADeployment(t *testing.T) {
 	target := makeTarget(func(d *appsv1.Deployment) {
 		d.Labels = map[string]string{"app": "podinfo", "app.kubernetes.io/instance": "shop", "helm.sh/chart": "x", "team": "shop"}
 		d.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "contact": "shop",
@@ -114,7 +116,7 @@ func TestDeployment(t *testing.T) {
 		d.OwnerReferences = []metav1.OwnerReference{{Kind: "Application", Name: "shop"}}
 		d.Spec.MinReadySeconds = 5
 	})
-	u := makeClone(t, target).Deployment()
+	u := makeClone(t, target).Object()
 	want := map[string]any{"name": "podinfo-canary", "namespace": "apps",
 		"labels":      map[string]any{"app": "podinfo-canary", "team": "shop", "serin.dev/canary": "podinfo", "serin.dev/role": "canary"},
 		"annotations": map[string]any{"contact": "shop", "serin.dev/revision": "podinfo-abc", "serin.dev/transition": "7"}}
@@ -125,7 +127,7 @@ func TestDeployment(t *testing.T) {
 	delete(spec, "template")
 	wantSpec := map[string]any{"replicas": int64(3), "minReadySeconds": int64(5),
 		"selector": map[string]any{"matchLabels": map[string]any{"app": "podinfo-canary", "tier": "web"}},
-		"strategy": makeClone(t, target).Strategy()}
+		"strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": int64(0), "maxSurge": "25%"}}}
 	if diff := cmp.Diff(wantSpec, spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
@@ -148,7 +150,8 @@ func TestStrategy(t *testing.T) {
 				d.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxSurge: test.surge, MaxUnavailable: ptr.To(intstr.FromString("100%"))}
 			})
 			want := map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": int64(0), "maxSurge": test.want}}
-			if diff := cmp.Diff(want, makeClone(t, target).Strategy()); diff != "" {
+			field, got := target.pace()
+			if diff := cmp.Diff(want, got); diff != "" || field != "strategy" {
 				t.Errorf("strategy (-want +got):\n%s", diff)
 			}
 		})
@@ -163,7 +166,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	for sentence, test := range map[string]struct {
-		target *appsv1.Deployment
+		target Object
 		want   []string
 	}{
 		"nothing stands in the way":  {makeTarget(), nil},
@@ -183,13 +186,13 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTrouble(t *testing.T) {
-	d := makeTarget()
+	d := makeDeployment()
 	d.Status.Conditions = []appsv1.DeploymentCondition{
 		{Type: appsv1.DeploymentAvailable, Status: "False", Message: "no minimum"},
 		{Type: appsv1.DeploymentReplicaFailure, Status: "True", Message: "exceeded quota"},
 		{Type: appsv1.DeploymentProgressing, Status: "False", Message: "timed out"},
 	}
-	if got, want := Trouble(d), "exceeded quota; timed out"; got != want {
+	if got, want := Of(d).Trouble(), "exceeded quota; timed out"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

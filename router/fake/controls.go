@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -20,6 +21,21 @@ func (r *Router) Serving(canary types.NamespacedName) router.Weights {
 		}
 	}
 	return w
+}
+
+// Rules returns the rules that stand beside the weights, as they were set.
+func (r *Router) Rules(canary types.NamespacedName) v1beta1.RouteRules {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at(canary).rules
+}
+
+// EditRules breaks the rules as another tool would: they are not those any more that were set.
+func (r *Router) EditRules(canary types.NamespacedName, writer string) {
+	r.alter(canary, func(rt *route) {
+		rt.state.Rules, rt.state.LastWriter = "edited", writer
+		rt.rules = v1beta1.RouteRules{}
+	})
 }
 
 // Shifts lists every change of the canary's weights that the proxy took, oldest first: ours and others'.
@@ -77,7 +93,7 @@ func (r *Router) Report(canary types.NamespacedName, problems ...router.Problem)
 
 // Delete removes the route behind our back.
 func (r *Router) Delete(canary types.NamespacedName) {
-	r.alter(canary, func(rt *route) { rt.state = router.State{} })
+	r.alter(canary, func(rt *route) { rt.state, rt.rules = router.State{}, v1beta1.RouteRules{} })
 }
 
 func (r *Router) alter(canary types.NamespacedName, change func(*route)) {

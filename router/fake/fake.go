@@ -26,6 +26,8 @@ type Router struct {
 	Lag time.Duration
 	// Confirms makes Get say InForce once the proxies follow; without, it says NotKnown as Gloo does.
 	Confirms bool
+	// Can is what it says that it can do. Default: all.
+	Can *router.Features
 	// BeforeWrite, when set, runs once between the next call's read and its write.
 	BeforeWrite func()
 
@@ -38,6 +40,7 @@ type Router struct {
 // route is what is remembered of one canary. Its version stands for a resourceVersion.
 type route struct {
 	state    router.State
+	rules    v1beta1.RouteRules
 	version  int
 	released bool
 	shifts   []shift
@@ -70,7 +73,7 @@ func (r *Router) Ensure(_ context.Context, t router.Target, s router.Stamp) erro
 	}
 	return r.write(t.Canary, version, func(rt *route) {
 		rt.state = router.State{Exists: true, Weights: router.Split(0), Stamp: s, Verdict: router.NotKnown, LastWriter: v1beta1.FieldManager}
-		rt.released = false
+		rt.rules, rt.released = v1beta1.RouteRules{}, false
 	})
 }
 
@@ -86,9 +89,12 @@ func (r *Router) Get(_ context.Context, t router.Target) (router.State, error) {
 	return st, nil
 }
 
-// Set remembers the weights. While the proxy refuses, it goes on with what it served before.
+// Set remembers the traffic. While the proxy refuses, it goes on with what it served before.
 func (r *Router) Set(_ context.Context, t router.Target, w router.Traffic, s router.Stamp) error {
 	if err := w.Validate(); err != nil {
+		return err
+	}
+	if err := r.Features().Refuse(w); err != nil {
 		return err
 	}
 	if err := r.fault("Set"); err != nil {
@@ -104,7 +110,7 @@ func (r *Router) Set(_ context.Context, t router.Target, w router.Traffic, s rou
 		return nil
 	}
 	return r.write(t.Canary, version, func(rt *route) {
-		rt.state.Stamp = s
+		rt.state.Stamp, rt.rules = s, w.Rules
 		rt.state.Weights, rt.state.Rules, rt.state.LastWriter = w.Weights, w.Rules.Digest(), v1beta1.FieldManager
 	})
 }
@@ -119,7 +125,7 @@ func (r *Router) Release(_ context.Context, t router.Target) error {
 		return nil
 	}
 	return r.write(t.Canary, version, func(rt *route) {
-		rt.state = router.State{}
+		rt.state, rt.rules = router.State{}, v1beta1.RouteRules{}
 		rt.released = true
 	})
 }
@@ -141,8 +147,11 @@ func (r *Router) Telemetry(t router.Target) router.Telemetry {
 	}
 }
 
-// Features: everything can be remembered.
-func (*Router) Features() router.Features {
+// Features are those that it was given: everything can be remembered.
+func (r *Router) Features() router.Features {
+	if r.Can != nil {
+		return *r.Can
+	}
 	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
 		Mirror: true, MirrorShare: true, Affinity: true}
 }

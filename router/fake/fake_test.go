@@ -20,27 +20,38 @@ var target = router.Target{
 }
 
 func TestConformance(t *testing.T) {
-	routertest.Run(t, func(*testing.T) routertest.Subject {
-		r := &fake.Router{}
-		key := target.Canary
-		return routertest.Subject{
-			Router:      r,
-			Target:      target,
-			Writes:      r.Writes,
-			BeforeWrite: func(f func()) { r.BeforeWrite = f },
-			Edit:        func(_ *testing.T, w router.Weights) { r.Edit(key, w, "kubectl-edit") },
-			Decorate:    func(*testing.T) func(*testing.T) { return func(*testing.T) {} },
-			Delete:      func(*testing.T) { r.Delete(key) },
-			Reject:      func(_ *testing.T, words string) { r.Reject(key, words) },
-			Accept:      func(*testing.T) { r.Accept(key) },
-			Pass:        func() {},
-			Released: func(t *testing.T) {
-				if !r.Released(key) {
-					t.Error("the route was not handed back")
-				}
-			},
-		}
-	})
+	routertest.Run(t, func(*testing.T) routertest.Subject { return subject(&fake.Router{}) })
+}
+
+// A router that can do next to nothing is still a router.
+func TestConformanceOfLittle(t *testing.T) {
+	for name, can := range map[string]router.Features{"weights": {Weights: true}, "all or nothing": {}} {
+		t.Run(name, func(t *testing.T) {
+			routertest.Run(t, func(*testing.T) routertest.Subject { return subject(&fake.Router{Can: &can}) })
+		})
+	}
+}
+
+func subject(r *fake.Router) routertest.Subject {
+	key := target.Canary
+	return routertest.Subject{
+		Router:      r,
+		Target:      target,
+		Writes:      r.Writes,
+		BeforeWrite: func(f func()) { r.BeforeWrite = f },
+		Edit:        func(_ *testing.T, w router.Weights) { r.Edit(key, w, "kubectl-edit") },
+		EditRules:   func(*testing.T) { r.EditRules(key, "kubectl-edit") },
+		Decorate:    func(*testing.T) func(*testing.T) { return func(*testing.T) {} },
+		Delete:      func(*testing.T) { r.Delete(key) },
+		Reject:      func(_ *testing.T, words string) { r.Reject(key, words) },
+		Accept:      func(*testing.T) { r.Accept(key) },
+		Pass:        func() {},
+		Released: func(t *testing.T) {
+			if !r.Released(key) {
+				t.Error("the route was not handed back")
+			}
+		},
+	}
 }
 
 func TestProxiesFollowAfterTheLag(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
 )
@@ -18,8 +19,11 @@ const originalAnnotation = "serin.dev/original-route"
 
 // adopt turns the routes of a user's table that send to the apex Service into routes of ours at
 // 100/0. Matchers and options stay, so do routes that send elsewhere. A table without any such route
-// is left alone: what it is for cannot be guessed.
+// is left alone: what it is for cannot be guessed. Routes of rules without the one that they belong to go.
 func (r *Router) adopt(ctx context.Context, tb *table) error {
+	if err := tb.rule(v1beta1.RouteRules{}); err != nil {
+		return err
+	}
 	var originals []any
 	for _, rt := range tb.routes() {
 		toApex, err := r.sendsToApex(ctx, tb.names, rt)

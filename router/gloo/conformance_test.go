@@ -3,6 +3,8 @@ package gloo
 import (
 	"errors"
 	"maps"
+	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,6 +32,7 @@ func subject(w *world) routertest.Subject {
 		Writes:      func() int { return w.writes },
 		BeforeWrite: func(f func()) { w.hook = f },
 		Edit:        func(t *testing.T, weights router.Weights) { editWeights(t, w, weights) },
+		EditRules:   func(t *testing.T) { editRules(t, w) },
 		Decorate:    func(t *testing.T) func(*testing.T) { return decorate(t, w) },
 		Delete:      func(t *testing.T) { must(t, w.raw.Delete(t.Context(), w.readTable(t))) },
 		Reject: func(t *testing.T, words string) {
@@ -38,6 +41,7 @@ func subject(w *world) routertest.Subject {
 		Accept:   func(t *testing.T) { w.report(t, w.readTable(t), map[string]any{"state": "Accepted"}) },
 		Pass:     w.pass,
 		Released: func(t *testing.T) { wantReleased(t, w) },
+		Ask:      func(t *testing.T, r *http.Request) routertest.Answer { return ask(t, w, r) },
 		Raw:      func(t *testing.T, weights router.Weights) { wantRaw(t, w, weights) },
 	}
 }
@@ -80,20 +84,37 @@ func decorate(t *testing.T, w *world) func(*testing.T) {
 		if u.GetLabels()["team"] != "blue" || u.GetAnnotations()["argocd.argoproj.io/tracking-id"] != "apps:podinfo" {
 			t.Errorf("foreign metadata is gone: %v %v", u.GetLabels(), u.GetAnnotations())
 		}
-		routes := routesOf(u)
+		routes := slices.DeleteFunc(routesOf(u), names{w.target}.ofRule)
 		if len(routes) != 2 {
-			t.Fatalf("the table has %d routes, want 2", len(routes))
+			t.Fatalf("the table has %d routes besides those of rules, want 2", len(routes))
 		}
 		if diff := cmp.Diff(own, map[string]any(routes[0])); diff != "" {
 			t.Errorf("the user's own route changed (-want +got):\n%s", diff)
 		}
+		drop(routes[1], "options", "shadowing") // ours while a rule mirrors
 		for field, want := range more {
 			if diff := cmp.Diff(want, routes[1][field]); diff != "" {
 				t.Errorf("%s of our route changed (-want +got):\n%s", field, diff)
 			}
 		}
-		if entries := routes[1].entries(); len(entries) == 2 && entries[1]["options"] == nil {
-			t.Error("the options of the canary's destination are gone")
+		// The routes of rules are copies of ours.
+		for _, r := range routesOf(u) {
+			if (names{w.target}).sends(r) {
+				keepsOptions(t, names{w.target}, r)
+			}
+		}
+	}
+}
+
+func keepsOptions(t *testing.T, n names, r route) {
+	t.Helper()
+	if options := r.options(); options["timeout"] != "1.500s" || options["prefixRewrite"] != "/api" {
+		t.Errorf("the options of route %v are %v", r["name"], options)
+	}
+	for _, e := range r.entries() {
+		removed, _, _ := unstructured.NestedSlice(e, "options", "headerManipulation", "requestHeadersToRemove")
+		if s, _ := n.entrySide(e); s == canary && len(removed) != 1 {
+			t.Errorf("route %v: the options of the canary's destination are %v", r["name"], e["options"])
 		}
 	}
 }
@@ -122,9 +143,14 @@ func wantReleased(t *testing.T, w *world) {
 	if diff := cmp.Diff(apex, routes[len(routes)-1]["routeAction"]); diff != "" {
 		t.Errorf("the released route's action (-want +got):\n%s", diff)
 	}
-	for _, mark := range []string{v1beta1.TransitionAnnotation, originalAnnotation} {
+	for _, mark := range []string{v1beta1.TransitionAnnotation, originalAnnotation, rulesAnnotation} {
 		if _, ok := u.GetAnnotations()[mark]; ok {
 			t.Errorf("annotation %s is still there", mark)
+		}
+	}
+	for _, r := range routes {
+		if (names{w.target}).sends(r) || r.options()["shadowing"] != nil {
+			t.Errorf("a route still knows the two sides: %v", r)
 		}
 	}
 	if owner, ok := u.GetLabels()[v1beta1.CanaryLabel]; ok {

@@ -42,7 +42,9 @@ func (r *Router) ensureTable(ctx context.Context, tb *table, p pair, s router.St
 	if !tb.exists() {
 		return r.createTable(ctx, tb, s)
 	}
-	tb.repair()
+	if err := tb.repair(); err != nil {
+		return err
+	}
 	tb.claim()
 	if !tb.changed() {
 		return nil

@@ -1,5 +1,6 @@
 // Package gloo moves traffic with Gloo: a RouteTable named after the apex Service shares requests by
 // weight between two Upstreams, one for each side. The user's VirtualService delegates to the table.
+// Rules are further routes before the one with the weights, and options of that one.
 //
 // Everything else on a table is the user's. Tables are therefore read unstructured, changed in the
 // few places that are ours, and sent as the difference to what was read, with its resourceVersion as
@@ -46,8 +47,11 @@ func New(c client.Client) (router.Router, error) {
 	return &Router{client: c, now: time.Now}, nil
 }
 
-// Features of Gloo, as far as they are driven.
-func (r *Router) Features() router.Features { return router.Features{Weights: true, Tenths: true} }
+// Features of Gloo: all but matches by the labels of who asks.
+func (r *Router) Features() router.Features {
+	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
+		Mirror: true, MirrorShare: true, Affinity: true}
+}
 
 func notInstalled(missing []string) error {
 	return &router.NotReady{Problem: router.Problem{

@@ -61,7 +61,10 @@ func TestTelemetry(t *testing.T) {
 	want := router.Telemetry{
 		SuccessRate: `100 * (sum(rate(envoy_cluster_upstream_rq{` + canaryName + `,envoy_response_code!~"5.*"}[{{ interval }}])) or vector(0))` +
 			` / sum(rate(envoy_cluster_upstream_rq{` + canaryName + `}[{{ interval }}]))`,
-		Latency:         `histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{` + canaryName + `}[{{ interval }}])) by (le))`,
+		Latency: `histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{` + canaryName + `}[{{ interval }}])) by (le))`,
+		PrimarySuccessRate: `100 * (sum(rate(envoy_cluster_upstream_rq{` + primaryName + `,envoy_response_code!~"5.*"}[{{ interval }}])) or vector(0))` +
+			` / sum(rate(envoy_cluster_upstream_rq{` + primaryName + `}[{{ interval }}]))`,
+		PrimaryLatency:  `histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{` + primaryName + `}[{{ interval }}])) by (le))`,
 		PrimaryRequests: `envoy_cluster_upstream_rq_total{` + primaryName + `}`,
 		CanaryRequests:  `envoy_cluster_upstream_rq_total{` + canaryName + `}`,
 		PrimaryActive:   `envoy_cluster_upstream_rq_active{` + primaryName + `}`,

@@ -38,6 +38,9 @@ func (r *Router) Release(ctx context.Context, t router.Target) error {
 }
 
 func (r *Router) handBack(ctx context.Context, tb *table) error {
+	if err := tb.rule(v1beta1.RouteRules{}); err != nil {
+		return err
+	}
 	ours := tb.ours()
 	originals, err := r.originals(ctx, tb, len(ours))
 	if err != nil {

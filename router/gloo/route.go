@@ -72,14 +72,25 @@ func refOf(ref map[string]any, defaultNamespace string) api.ResourceRef {
 // entrySide tells which side of the target an entry sends to, if any.
 func (n names) entrySide(entry map[string]any) (side, bool) {
 	ref, ok := upstreamOf(entry, n.Canary.Namespace)
-	if !ok || ref.Namespace != n.Canary.Namespace {
+	if !ok {
+		return "", false
+	}
+	return n.refSide(ref)
+}
+
+// refSide tells which side's Upstream a reference names, if any.
+func (n names) refSide(ref api.ResourceRef) (side, bool) {
+	if ref.Namespace != n.Canary.Namespace {
 		return "", false
 	}
 	return n.sideOf(ref.Name)
 }
 
-// ours reports whether a route sends to one of the two sides.
-func (n names) ours(r route) bool {
+// ours reports whether a route shares requests between the two sides.
+func (n names) ours(r route) bool { return n.sends(r) && !n.ofRule(r) }
+
+// sends reports whether a route sends to one of the two sides.
+func (n names) sends(r route) bool {
 	for _, e := range r.entries() {
 		if _, ok := n.entrySide(e); ok {
 			return true
@@ -172,7 +183,12 @@ func (n names) pointed(entry map[string]any, s side) map[string]any {
 	entry = cloned(entry)
 	destination := cloned(entry["destination"])
 	delete(destination, "kube")
-	destination["upstream"] = map[string]any{"name": n.upstream(s), "namespace": n.Canary.Namespace}
+	destination["upstream"] = n.reference(s)
 	entry["destination"] = destination
 	return entry
+}
+
+// reference names the Upstream of a side.
+func (n names) reference(s side) map[string]any {
+	return map[string]any{"name": n.upstream(s), "namespace": n.Canary.Namespace}
 }

@@ -6,9 +6,12 @@ import (
 	"github.com/serin-dev/serin/router"
 )
 
-// Set writes the weights on every route of ours, also where they are 0.
+// Set writes the weights on every route of ours, also where they are 0, and the rules before and on it.
 func (r *Router) Set(ctx context.Context, t router.Target, w router.Traffic, s router.Stamp) error {
 	if err := w.Validate(); err != nil {
+		return err
+	}
+	if err := r.Features().Refuse(w); err != nil {
 		return err
 	}
 	tb, err := r.table(ctx, t)
@@ -22,6 +25,9 @@ func (r *Router) Set(ctx context.Context, t router.Target, w router.Traffic, s r
 		return router.NotSeen("a route to the Upstreams of " + t.Canary.String() + " in RouteTable " + tb.key())
 	}
 	tb.share(w.Weights)
+	if err := tb.rule(w.Rules); err != nil {
+		return err
+	}
 	tb.stamp(s)
 	return r.save(ctx, tb)
 }

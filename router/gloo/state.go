@@ -28,7 +28,7 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if !tb.hasOurs() {
 		return st, nil
 	}
-	st.Exists, st.Weights = true, tb.weights()
+	st.Exists, st.Weights, st.Rules = true, tb.weights(), tb.standing()
 	parents, err := r.virtualServices(ctx, tb.live)
 	if err != nil {
 		return router.State{}, err
@@ -71,9 +71,9 @@ func (f *findings) shares(tb *table) {
 // that delegates to it is left out, with no more than a warning.
 func (f *findings) table(tb *table) {
 	for _, v := range verdicts(tb.live) {
-		if v.warnsOf("invalid route") && len(tb.routes()) == len(tb.ours()) {
-			f.add(router.Problem{Reason: "RouteLeftOut", Message: fmt.Sprintf("Gloo leaves the route of RouteTable %s out, so no request reaches it: %s. "+
-				"Make its matchers fit, or remove them and set inheritablePathMatchers", tb.key(), v.reason)})
+		if v.warnsOf("invalid route") && tb.onlySends() {
+			f.add(router.Problem{Reason: "RouteLeftOut", Message: fmt.Sprintf("Gloo leaves a route of RouteTable %s out, so no request reaches it: %s. "+
+				"Make its matchers fit, those of analysis.match too, or remove them and set inheritablePathMatchers", tb.key(), v.reason)})
 			continue
 		}
 		f.judge(tb.live, v)

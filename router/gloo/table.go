@@ -83,12 +83,17 @@ func routesOf(u *unstructured.Unstructured) []route {
 	return found
 }
 
-// ours are the routes that send to the two sides.
+// ours are the routes that share requests between the two sides.
 func (tb *table) ours() []route {
 	return slices.DeleteFunc(tb.routes(), func(r route) bool { return !tb.names.ours(r) })
 }
 
 func (tb *table) hasOurs() bool { return len(tb.ours()) > 0 }
+
+// onlySends reports whether there is no route of anybody else.
+func (tb *table) onlySends() bool {
+	return !slices.ContainsFunc(tb.routes(), func(r route) bool { return !tb.sends(r) })
+}
 
 // share sets the weights of every route of ours, and nothing else: which Upstreams serve is Ensure's,
 // which gives new ones their time.
@@ -98,12 +103,22 @@ func (tb *table) share(w router.Weights) {
 	}
 }
 
-// repair brings every route of ours to both sides on the target's port. Its weights stay.
-func (tb *table) repair() {
+// repair brings every route of ours to both sides on the target's port. Its weights stay. Rules that
+// stand follow it; of edited ones the next Set is told.
+func (tb *table) repair() error {
+	stood := tb.standing() != editedRules
 	for _, r := range tb.ours() {
 		tb.reweigh(r, tb.names.weights(r))
 		tb.retarget(r)
 	}
+	if !stood {
+		return nil
+	}
+	rules, err := notedOn(tb.wanted)
+	if err != nil {
+		return fmt.Errorf("read the rules of RouteTable %s: %w", tb.key(), err)
+	}
+	return tb.rule(rules)
 }
 
 // weights as they stand. Where somebody made the routes differ, those that give the canary most:

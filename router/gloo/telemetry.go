@@ -9,6 +9,12 @@ import (
 // Telemetry names Envoy's cluster statistics. Names are matched whole, never by a pattern that
 // another namespace's canary could fit, and come from the apex: the target's name may differ.
 //
+// A cluster counts all that is sent to it. Requests that a rule sends to the canary are therefore
+// among the canary's: beside rules its share of all requests is at least its weight, and tells nothing
+// of it. So are the copies of a mirror, in the totals as in the codes and times: the checks see how the
+// canary answers them, though nobody gets these answers. Of a request that the weights gave to the
+// canary it then counts two.
+//
 // The success rate counts from zero where there is nothing but errors: a series for good answers
 // does not exist before the first one.
 func (r *Router) Telemetry(t router.Target) router.Telemetry {

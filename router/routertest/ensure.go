@@ -34,25 +34,25 @@ func ensureIdle(t *testing.T, s Subject) {
 
 func ensureKeepsWeights(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(35), 2)
+	s.set(t, s.share(65), 2)
 	s.ensure(t, 3)
-	if st := s.get(t); st.Weights != router.Percent(35) {
-		t.Errorf("weights are %s after Ensure, want them as they stood: %s", st.Weights, router.Percent(35))
+	if st := s.get(t); st.Weights != s.share(65) {
+		t.Errorf("weights are %s after Ensure, want them as they stood: %s", st.Weights, s.share(65))
 	}
 }
 
 func ensureKeepsEdit(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.Edit(t, router.Percent(60))
+	s.Edit(t, s.share(60))
 	s.ensure(t, 2)
-	if st := s.get(t); st.Weights != router.Percent(60) {
-		t.Errorf("weights are %s after Ensure, want them as they stood: %s", st.Weights, router.Percent(60))
+	if st := s.get(t); st.Weights != s.share(60) {
+		t.Errorf("weights are %s after Ensure, want them as they stood: %s", st.Weights, s.share(60))
 	}
 }
 
 func ensureRecreates(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(50), 2)
+	s.set(t, s.share(50), 2)
 	s.Delete(t)
 	if st := s.get(t); st.Exists {
 		t.Error("a deleted route exists")
@@ -74,23 +74,23 @@ func ensureOvertaken(t *testing.T, s Subject) {
 func ensureRaces(t *testing.T, s Subject) {
 	s.BeforeWrite(func() {
 		s.ensure(t, 5)
-		s.set(t, router.Percent(20), 6)
+		s.set(t, s.share(20), 6)
 	})
 	err := s.Router.Ensure(t.Context(), s.Target, 4)
 	if !apierrors.IsConflict(err) && !errors.Is(err, router.ErrOvertaken) {
 		t.Errorf("Ensure returns %v, want a conflict", err)
 	}
-	s.stands(t, router.Percent(20), 6)
+	s.stands(t, s.share(20), 6)
 }
 
 func foreignSurvives(t *testing.T, s Subject) {
 	s.ensure(t, 1)
 	check := s.Decorate(t)
 	check(t)
-	s.set(t, router.Percent(40), 2)
+	s.set(t, s.share(40), 2)
 	check(t)
 	s.quiet(t, func() { s.ensure(t, 3) })
-	s.stands(t, router.Percent(40), 2)
+	s.stands(t, s.share(40), 2)
 	s.set(t, router.Percent(0), 4)
 	check(t)
 	s.release(t)
@@ -99,7 +99,7 @@ func foreignSurvives(t *testing.T, s Subject) {
 
 func rejected(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(10), 2)
+	s.set(t, s.share(10), 2)
 	s.Reject(t, "no such cluster")
 	if st := s.get(t); st.Verdict != router.Rejected || st.Message == "" {
 		t.Errorf("verdict is %s with message %q, want %s in the proxy's words", st.Verdict, st.Message, router.Rejected)

@@ -3,6 +3,7 @@
 package routertest
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/serin-dev/serin/router"
@@ -18,8 +19,10 @@ type Subject struct {
 	Writes func() int
 	// BeforeWrite makes f run once, between the next call's last read and its first write.
 	BeforeWrite func(f func())
-	// Edit changes the weights as another tool would, without touching the stamp.
-	Edit func(t *testing.T, w router.Weights)
+	// Edit changes the weights as another tool would, without touching the stamp. EditRules breaks the
+	// rules that stand, whichever they are.
+	Edit      func(t *testing.T, w router.Weights)
+	EditRules func(t *testing.T)
 	// Decorate adds what users add to a route: foreign metadata and settings. It returns a check
 	// that all of it is still there.
 	Decorate func(t *testing.T) (check func(t *testing.T))
@@ -32,6 +35,8 @@ type Subject struct {
 	Pass func()
 	// Released checks that the route is there, leads to the apex Service alone and has no mark of ours.
 	Released func(t *testing.T)
+	// Ask, where a route can be read, tells what becomes of a request.
+	Ask func(t *testing.T, r *http.Request) Answer
 	// Raw, where a route has a written form, checks that both weights stand in it, also one of 0.
 	Raw func(t *testing.T, w router.Weights)
 }
@@ -57,6 +62,18 @@ func Run(t *testing.T, setup func(t *testing.T) Subject) {
 		"set repairs an edit of the same step":                        setRepairs,
 		"set before ensure asks for another try":                      setAbsent,
 		"set refuses weights that are no shares":                      setInvalid,
+		"rules and weights change in one write":                       rulesInOneWrite,
+		"rules that are not set any more are gone":                    rulesRemoved,
+		"rules of one kind replace those of another":                  rulesReplaced,
+		"rules survive ensure":                                        rulesSurviveEnsure,
+		"an edit of the rules shows and is repaired":                  rulesRepaired,
+		"rules leave what users put on the route":                     rulesLeaveForeign,
+		"rules end with the release":                                  rulesReleased,
+		"rules that the router cannot keep are refused":               rulesRefused,
+		"rules match what they say":                                   whatMatches,
+		"a cookie of this run keeps a user on a side":                 cookiesKeep,
+		"tenths of a percent are kept or refused":                     tenths,
+		"shares are refused where there are none":                     weightless,
 		"foreign edits survive every write":                           foreignSurvives,
 		"a rejection is told in the proxy's words":                    rejected,
 		"release leaves the apex alone and can be repeated":           released,
@@ -111,4 +128,12 @@ func (s Subject) quiet(t *testing.T, f func()) {
 	if n := s.Writes() - before; n != 0 {
 		t.Errorf("%d writes were asked for, want none", n)
 	}
+}
+
+// share is this percentage for the canary. Where a side has all or none it is all of it from 50 on.
+func (s Subject) share(canary int32) router.Weights {
+	if !s.Router.Features().Weights {
+		canary = min(canary/50, 1) * 100
+	}
+	return router.Percent(canary)
 }

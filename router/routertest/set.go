@@ -13,15 +13,15 @@ func setWrites(t *testing.T, s Subject) {
 	s.ensure(t, 1)
 	for i, canary := range []int32{5, 50, 100, 0} {
 		stamp := router.Stamp(2 + i)
-		s.set(t, router.Percent(canary), stamp)
-		s.stands(t, router.Percent(canary), stamp)
+		s.set(t, s.share(canary), stamp)
+		s.stands(t, s.share(canary), stamp)
 	}
 }
 
 func setIdle(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(20), 2)
-	s.quiet(t, func() { s.set(t, router.Percent(20), 2) })
+	s.set(t, s.share(20), 2)
+	s.quiet(t, func() { s.set(t, s.share(20), 2) })
 }
 
 // setRaisesStamp is the case that a skipped write would lose. One operator commits 10, is held up and
@@ -32,7 +32,7 @@ func setRaisesStamp(t *testing.T, s Subject) {
 	s.ensure(t, 4)
 	s.set(t, router.Percent(0), 6)
 	s.stands(t, router.Percent(0), 6)
-	if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: router.Percent(10)}, 5); !errors.Is(err, router.ErrOvertaken) {
+	if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: s.share(10)}, 5); !errors.Is(err, router.ErrOvertaken) {
 		t.Errorf("the operator that was held up gets %v, want ErrOvertaken", err)
 	}
 	s.stands(t, router.Percent(0), 6)
@@ -50,20 +50,20 @@ func setZero(t *testing.T, s Subject) {
 
 func setOvertaken(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(30), 9)
+	s.set(t, s.share(30), 9)
 	s.quiet(t, func() {
-		if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: router.Percent(80)}, 8); !errors.Is(err, router.ErrOvertaken) {
+		if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: s.share(80)}, 8); !errors.Is(err, router.ErrOvertaken) {
 			t.Errorf("Set with a lower stamp returns %v, want ErrOvertaken", err)
 		}
 	})
-	s.stands(t, router.Percent(30), 9)
+	s.stands(t, s.share(30), 9)
 }
 
 // setRaces is a writer that read before, and writes after, another one's later step.
 func setRaces(t *testing.T, s Subject) {
 	s.ensure(t, 1)
 	s.BeforeWrite(func() { s.set(t, router.Percent(0), 3) })
-	err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: router.Percent(50)}, 2)
+	err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: s.share(50)}, 2)
 	if !apierrors.IsConflict(err) && !errors.Is(err, router.ErrOvertaken) {
 		t.Errorf("Set returns %v, want a conflict", err)
 	}
@@ -74,7 +74,7 @@ func setMeetsLater(t *testing.T, s Subject) {
 	s.ensure(t, 2)
 	s.Delete(t)
 	s.ensure(t, 5)
-	if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: router.Percent(50)}, 3); !errors.Is(err, router.ErrOvertaken) {
+	if err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: s.share(50)}, 3); !errors.Is(err, router.ErrOvertaken) {
 		t.Errorf("Set returns %v, want ErrOvertaken", err)
 	}
 	s.stands(t, router.Percent(0), 5)
@@ -82,17 +82,17 @@ func setMeetsLater(t *testing.T, s Subject) {
 
 func setRepairs(t *testing.T, s Subject) {
 	s.ensure(t, 1)
-	s.set(t, router.Percent(20), 2)
-	s.Edit(t, router.Percent(90))
-	if st := s.get(t); st.Weights != router.Percent(90) {
-		t.Errorf("weights are %s after an edit, want what stands: %s", st.Weights, router.Percent(90))
+	s.set(t, s.share(20), 2)
+	s.Edit(t, s.share(90))
+	if st := s.get(t); st.Weights != s.share(90) {
+		t.Errorf("weights are %s after an edit, want what stands: %s", st.Weights, s.share(90))
 	}
-	s.set(t, router.Percent(20), 2)
-	s.stands(t, router.Percent(20), 2)
+	s.set(t, s.share(20), 2)
+	s.stands(t, s.share(20), 2)
 }
 
 func setAbsent(t *testing.T, s Subject) {
-	err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: router.Percent(10)}, 1)
+	err := s.Router.Set(t.Context(), s.Target, router.Traffic{Weights: s.share(10)}, 1)
 	var waiting *router.NotReady
 	if !errors.As(err, &waiting) || waiting.RetryAfter <= 0 {
 		t.Errorf("Set without a route returns %v, want a *NotReady with RetryAfter", err)

@@ -66,13 +66,13 @@ func (p *parent) allows(m gloo.Matcher) error {
 	if !reflect.DeepEqual(m.CaseSensitive, up.CaseSensitive) {
 		return violation("the same case sensitivity of")
 	}
-	if !contains(m.Headers, up.Headers) {
+	if !hasAll(m.Headers, up.Headers) {
 		return violation("all headers that were specified on")
 	}
-	if !contains(m.QueryParameters, up.QueryParameters) {
+	if !hasAll(m.QueryParameters, up.QueryParameters) {
 		return violation("all query params that were specified on")
 	}
-	if !contains(m.Methods, up.Methods) {
+	if slices.ContainsFunc(up.Methods, func(method string) bool { return !slices.Contains(m.Methods, method) }) {
 		return violation("all methods that were specified on")
 	}
 	return nil
@@ -82,11 +82,11 @@ func violation(what string) error {
 	return fmt.Errorf("invalid route: route table matchers must have %s their parent route's matcher", what)
 }
 
-func contains[T comparable](have, want []T) bool {
-	for _, w := range want {
-		if !slices.Contains(have, w) {
-			return false
-		}
+// hasAll looks at the last condition of each name only, as Gloo does.
+func hasAll(have, want []gloo.ValueMatch) bool {
+	last := map[string]gloo.ValueMatch{}
+	for _, h := range have {
+		last[h.Name] = h
 	}
-	return true
+	return !slices.ContainsFunc(want, func(w gloo.ValueMatch) bool { return last[w.Name] != w })
 }

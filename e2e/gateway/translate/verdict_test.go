@@ -107,6 +107,18 @@ func TestVerdicts(t *testing.T) {
 			vs:    verdict{warning, accepted, "on sub route table test.rt: required prefix: /api, prefix: /web"},
 			rt:    verdict{warning, accepted, "required prefix: /api, prefix: /web"},
 		},
+		"of two headers of a name the last one has to be the parent's": {
+			world: strings.Replace(virtualService, "prefix: /", "prefix: /, headers: [{name: a, value: b}]", 1) +
+				table(`{matchers: [{prefix: /, headers: [{name: a, value: b}, {name: a, value: c}]}], `+direct+`}`),
+			vs: verdict{warning, accepted, "route table matchers must have all headers that were specified on their parent route's matcher"},
+			rt: verdict{warning, accepted, "route table matchers must have all headers"},
+		},
+		"the parent's header is the last one of its name": {
+			world: strings.Replace(virtualService, "prefix: /", "prefix: /, headers: [{name: a, value: b}]", 1) +
+				table(`{matchers: [{prefix: /, headers: [{name: a, value: c}, {name: a, value: b}]}], `+direct+`}`),
+			vs: verdict{accepted, accepted, ""},
+			rt: verdict{accepted, accepted, ""},
+		},
 		"tables that delegate to each other are refused": {
 			world: virtualService + table(`{delegateAction: {ref: {name: rt, namespace: test}}}`),
 			vs:    verdict{rejected, accepted, "delegation cycle detected: [test.rt] -> [test.rt]"},

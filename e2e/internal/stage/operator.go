@@ -58,7 +58,7 @@ func (s *Stage) values() (map[string]any, error) {
 		"prometheus":          prometheus,
 		"podAnnotations":      map[string]any{digestAnnotation: digest},
 		"clusterName":         "demo",
-		"trustedLoadtesters":  []string{"http://loadtester." + s.App + "/"},
+		"trustedLoadtesters":  []string{"http://loadtester." + s.App + "/", "http://loadtester.e2e-gates/"},
 		"slack":               map[string]any{"url": s.slackAPI(), "token": "xoxb-demo", "channel": "rollouts"},
 		"podDisruptionBudget": map[string]any{"enabled": false},
 	}
@@ -111,3 +111,12 @@ func (s *Stage) foreignCRDs(ctx context.Context) (bool, error) {
 	}
 	return true, s.kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", s.Path("deploy", "charts", "serin", "files", "crds"))
 }
+
+// UninstallOperator takes the operator away as its users do, and waits for what the chart does first.
+func (s *Stage) UninstallOperator(ctx context.Context) error {
+	_, err := s.helm(ctx, "uninstall", s.Release, "--namespace", s.Operator, "--wait")
+	return err
+}
+
+// InstallOperator brings it back.
+func (s *Stage) InstallOperator(ctx context.Context) error { return s.installOperator(ctx) }

@@ -16,6 +16,7 @@ const maxBody = 1 << 20
 
 type answer struct {
 	version  string
+	cookies  []string
 	failure  string
 	repeated int
 }
@@ -37,6 +38,9 @@ func exchange(ctx context.Context, client *http.Client, spec Spec) answer {
 		return answer{failure: err.Error()}
 	}
 	req.Host = spec.Host
+	for name, value := range spec.Headers {
+		req.Header.Set(name, value)
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return answer{failure: err.Error()}
@@ -49,7 +53,11 @@ func exchange(ctx context.Context, client *http.Client, spec Spec) answer {
 	case resp.StatusCode != spec.Expect:
 		return answer{failure: fmt.Sprintf("status %d: %s", resp.StatusCode, shorten(string(body)))}
 	}
-	return answer{version: version(body)}
+	a := answer{version: version(body)}
+	for _, c := range resp.Cookies() {
+		a.cookies = append(a.cookies, c.Name+"="+c.Value)
+	}
+	return a
 }
 
 // version reads podinfo's answer; others have none.

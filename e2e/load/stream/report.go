@@ -18,6 +18,8 @@ type Count struct {
 	Repeated int `json:"repeated,omitempty"`
 	// Versions counts the answers by the version that the application says of itself.
 	Versions map[string]int `json:"versions,omitempty"`
+	// Cookies counts the cookies that answers set.
+	Cookies map[string]int `json:"cookies,omitempty"`
 }
 
 // Add adds another span's count.
@@ -30,6 +32,12 @@ func (c *Count) Add(o Count) {
 	}
 	for version, n := range o.Versions {
 		c.Versions[version] += n
+	}
+	for cookie, n := range o.Cookies {
+		if c.Cookies == nil {
+			c.Cookies = map[string]int{}
+		}
+		c.Cookies[cookie] += n
 	}
 }
 

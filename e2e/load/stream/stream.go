@@ -23,6 +23,8 @@ type Spec struct {
 	URL string `json:"url"`
 	// Host of the requests, where it is not the URL's.
 	Host string `json:"host,omitempty"`
+	// Headers of each request.
+	Headers map[string]string `json:"headers,omitempty"`
 	// Rate is the number of requests per second.
 	Rate int `json:"rate"`
 	// Expect is the status that is no failure: for a stream that asks the application for errors it
@@ -116,6 +118,12 @@ func (s *Stream) one(client *http.Client) {
 	s.pending--
 	second := s.second(at)
 	second.Repeated += a.repeated
+	for _, c := range a.cookies {
+		if second.Cookies == nil {
+			second.Cookies = map[string]int{}
+		}
+		second.Cookies[c]++
+	}
 	if a.version != "" {
 		second.Versions[a.version]++
 	}

@@ -28,34 +28,50 @@ const (
 	lookAgain = 200 * time.Millisecond
 )
 
-// deployments makes a Deployment's pods and reports on them. A new template's pods come all at once;
-// the older ones go when all of them are ready.
-type deployments struct {
+// kubelet makes a workload's pods. A new template's pods come all at once; the older ones go when all
+// of them are ready.
+type kubelet struct {
 	Options
 	client client.Client
 }
 
-// pods of one Deployment by what they are.
-type pods struct {
-	fresh, old []corev1.Pod
+// owner is whose pods are made: so many of a template.
+type owner struct {
+	client.Object
+	template *corev1.PodTemplateSpec
+	want     int
 }
+
+// deployments report on the pods of Deployments.
+type deployments struct{ kubelet }
 
 func (d *deployments) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	var dep appsv1.Deployment
 	if err := d.client.Get(ctx, req.NamespacedName, &dep); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	hash := templateHash(&dep.Spec.Template)
-	have, err := d.pods(ctx, &dep, hash)
+	o := owner{Object: &dep, template: &dep.Spec.Template, want: int(ptr.Deref(dep.Spec.Replicas, 1))}
+	return d.keep(ctx, o, func(have pods) error { return d.report(ctx, &dep, have) })
+}
+
+// pods of one workload by what they are.
+type pods struct {
+	fresh, old []corev1.Pod
+}
+
+// keep brings the pods to what their owner wants and lets report say what there is.
+func (k *kubelet) keep(ctx context.Context, o owner, report func(pods) error) (reconcile.Result, error) {
+	hash := templateHash(o.template)
+	have, err := k.pods(ctx, o, hash)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	next, err := d.start(ctx, have.fresh)
+	next, err := k.start(ctx, have.fresh)
 	if err == nil {
-		err = d.size(ctx, &dep, hash, have)
+		err = k.size(ctx, o, hash, have)
 	}
 	if err == nil {
-		err = d.report(ctx, &dep, have)
+		err = report(have)
 	}
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: lookAgain}, nil
@@ -63,15 +79,15 @@ func (d *deployments) Reconcile(ctx context.Context, req reconcile.Request) (rec
 	return reconcile.Result{RequeueAfter: next}, err
 }
 
-func (d *deployments) pods(ctx context.Context, dep *appsv1.Deployment, hash string) (pods, error) {
+func (k *kubelet) pods(ctx context.Context, o owner, hash string) (pods, error) {
 	var l corev1.PodList
-	if err := d.client.List(ctx, &l, client.InNamespace(dep.Namespace)); err != nil {
+	if err := k.client.List(ctx, &l, client.InNamespace(o.GetNamespace())); err != nil {
 		return pods{}, err
 	}
 	var have pods
 	for _, p := range l.Items {
 		switch {
-		case !metav1.IsControlledBy(&p, dep), !p.DeletionTimestamp.IsZero():
+		case !metav1.IsControlledBy(&p, o), !p.DeletionTimestamp.IsZero():
 		case p.Labels[hashLabel] == hash:
 			have.fresh = append(have.fresh, p)
 		default:
@@ -82,7 +98,7 @@ func (d *deployments) pods(ctx context.Context, dep *appsv1.Deployment, hash str
 }
 
 // start makes pods ready whose time has come, in place, and says when to look again.
-func (d *deployments) start(ctx context.Context, fresh []corev1.Pod) (time.Duration, error) {
+func (k *kubelet) start(ctx context.Context, fresh []corev1.Pod) (time.Duration, error) {
 	var next time.Duration
 	for i := range fresh {
 		p := &fresh[i]
@@ -94,35 +110,34 @@ func (d *deployments) start(ctx context.Context, fresh []corev1.Pod) (time.Durat
 			return 0, err
 		}
 		wait := time.Until(at)
-		if !d.Images.starts(&p.Spec) {
+		if !k.Images.starts(&p.Spec) {
 			wait = max(wait, lookAgain)
 		}
 		if wait > 0 {
 			next = max(next, wait)
 			continue
 		}
-		if err := d.makeReady(ctx, p); err != nil {
+		if err := k.makeReady(ctx, p); err != nil {
 			return 0, err
 		}
 	}
 	return next, nil
 }
 
-func (d *deployments) makeReady(ctx context.Context, p *corev1.Pod) error {
+func (k *kubelet) makeReady(ctx context.Context, p *corev1.Pod) error {
 	now := metav1.Now()
 	p.Status.Phase = corev1.PodRunning
 	p.Status.PodIP = address(p.Name)
 	p.Status.PodIPs = []corev1.PodIP{{IP: p.Status.PodIP}}
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
-	return d.client.Status().Update(ctx, p)
+	return k.client.Status().Update(ctx, p)
 }
 
 // size creates what is missing of the present template and deletes what is too many.
-func (d *deployments) size(ctx context.Context, dep *appsv1.Deployment, hash string, have pods) error {
-	want := int(ptr.Deref(dep.Spec.Replicas, 1))
+func (k *kubelet) size(ctx context.Context, o owner, hash string, have pods) error {
 	missing := map[string]bool{}
-	for place := range want {
-		missing[fmt.Sprintf("%s-%s-%d", dep.Name, hash, place)] = true
+	for place := range o.want {
+		missing[fmt.Sprintf("%s-%s-%d", o.GetName(), hash, place)] = true
 	}
 	var surplus []corev1.Pod
 	for _, p := range have.fresh {
@@ -132,15 +147,15 @@ func (d *deployments) size(ctx context.Context, dep *appsv1.Deployment, hash str
 		delete(missing, p.Name)
 	}
 	for name := range missing {
-		if err := d.create(ctx, dep, hash, name); err != nil {
+		if err := k.create(ctx, o, hash, name); err != nil {
 			return err
 		}
 	}
-	if count(have.fresh) >= want {
+	if count(have.fresh) >= o.want {
 		surplus = append(surplus, have.old...)
 	}
 	for i := range surplus {
-		if err := d.client.Delete(ctx, &surplus[i], client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
+		if err := k.client.Delete(ctx, &surplus[i], client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
 			return err
 		}
 	}
@@ -148,16 +163,16 @@ func (d *deployments) size(ctx context.Context, dep *appsv1.Deployment, hash str
 }
 
 // create makes a pod; one that is there already is one that the cache does not show yet.
-func (d *deployments) create(ctx context.Context, dep *appsv1.Deployment, hash, name string) error {
-	t := dep.Spec.Template.DeepCopy()
+func (k *kubelet) create(ctx context.Context, o owner, hash, name string) error {
+	t := o.template.DeepCopy()
 	p := &corev1.Pod{ObjectMeta: t.ObjectMeta, Spec: t.Spec}
-	p.Namespace, p.Name = dep.Namespace, name
+	p.Namespace, p.Name = o.GetNamespace(), name
 	metav1.SetMetaDataLabel(&p.ObjectMeta, hashLabel, hash)
-	metav1.SetMetaDataAnnotation(&p.ObjectMeta, readyAt, time.Now().Add(d.Startup).Format(time.RFC3339Nano))
-	if err := controllerutil.SetControllerReference(dep, p, d.client.Scheme()); err != nil {
+	metav1.SetMetaDataAnnotation(&p.ObjectMeta, readyAt, time.Now().Add(k.Startup).Format(time.RFC3339Nano))
+	if err := controllerutil.SetControllerReference(o.Object, p, k.client.Scheme()); err != nil {
 		return err
 	}
-	if err := d.client.Create(ctx, p); !apierrors.IsAlreadyExists(err) {
+	if err := k.client.Create(ctx, p); !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Package standin takes the place of kube-controller-manager, scheduler and kubelet where a test has
 // only an API server. It is not them: no container runs, nothing is scheduled and no traffic flows.
-// It makes Pods for Deployments, says they are ready after a while, rolls without ever having fewer
+// It makes Pods for Deployments and DaemonSets, says they are ready after a while, rolls without ever having fewer
 // ready pods than wanted, and lists them in EndpointSlices as the real controllers do: that is all of
 // a cluster that the operator observes.
 package standin
@@ -89,7 +89,13 @@ func setup(mgr ctrl.Manager, o Options) error {
 	c := mgr.GetClient()
 	err := ctrl.NewControllerManagedBy(mgr).Named("deployments").WithOptions(many).
 		For(&appsv1.Deployment{}).Owns(&corev1.Pod{}).
-		Complete(&deployments{Options: o, client: c})
+		Complete(&deployments{kubelet{Options: o, client: c}})
+	if err != nil {
+		return err
+	}
+	err = ctrl.NewControllerManagedBy(mgr).Named("daemonsets").WithOptions(many).
+		For(&appsv1.DaemonSet{}).Owns(&corev1.Pod{}).
+		Complete(&daemonSets{kubelet{Options: o, client: c}})
 	if err != nil {
 		return err
 	}

@@ -96,3 +96,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $role := $root.Files.Get (printf "files/rbac/%s" (index . 1)) | fromYaml }}
 {{- toYaml $role.rules }}
 {{- end }}
+
+{{/* The version of MutatingAdmissionPolicy that the cluster serves. Empty where none is to be installed. */}}
+{{- define "serin.policyVersion" -}}
+{{- if .Values.admissionPolicy.create }}
+{{- $found := "" }}
+{{- range $version := list "v1alpha1" "v1beta1" "v1" }}
+{{- if $.Capabilities.APIVersions.Has (printf "admissionregistration.k8s.io/%s/MutatingAdmissionPolicy" $version) }}
+{{- $found = $version }}
+{{- end }}
+{{- end }}
+{{- $found }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,64 @@
+package canary_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/controllers/canary"
+)
+
+// force does the work of an operator from here, with a client that has no cache.
+func (w *world) force(ctx context.Context) error {
+	return canary.Force(ctx, w.c, canary.Options{Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app"}},
+		canary.Deps{Routers: w.routers(), Metrics: w.metrics()}, w.key())
+}
+
+// TestForceReleasesWithoutAnOperator: in mid-run, with a template that is not promoted.
+func TestForceReleasesWithoutAnOperator(t *testing.T) {
+	w := newWorld(t)
+	w.create(unkept(w), w.service(), w.canary(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "30s" }))
+	op := w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.setImage("podinfo:6.0.1")
+	w.takesWeight(50)
+	op.stop()
+	if err := w.force(w.ctx); err == nil || !strings.Contains(err.Error(), "not been asked for") {
+		t.Errorf("force on a Canary that nobody released: %v", err)
+	}
+	must(t, canary.AskRelease(w.ctx, w.c, w.get()))
+	ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+	defer cancel()
+	if err := w.force(ctx); err == nil || !strings.Contains(err.Error(), "is not released yet") {
+		t.Errorf("force that has no time: %v", err)
+	}
+	must(t, w.force(w.ctx)) // it goes on where the first ended
+	if c := w.get(); !canary.Released(c) {
+		t.Errorf("phase %s, finalizers %v", c.Status.Phase, c.Finalizers)
+	}
+	w.handedBack("podinfo:6.0.0", 2)
+}
+
+// TestForceLetsADeletedCanaryGo that its operator left with a finalizer.
+func TestForceLetsADeletedCanaryGo(t *testing.T) {
+	w, op := adopted(t)
+	op.stop()
+	w.remove(w.get())
+	must(t, w.force(w.ctx))
+	w.goes()
+	w.handedBack("podinfo:6.0.0", 2)
+}
+
+// TestForceBesideAnOperator: both do the same, by the same status.
+func TestForceBesideAnOperator(t *testing.T) {
+	w, _ := adopted(t)
+	w.remove(w.get())
+	must(t, w.force(w.ctx))
+	w.goes()
+	w.handedBack("podinfo:6.0.0", 2)
+	if n := w.reasons()["Released"]; n != 1 {
+		t.Errorf("%d events say that it was released", n)
+	}
+}

@@ -1,0 +1,177 @@
+package canary
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/pkg/workload"
+)
+
+// leftover is one thing that a release has still to clear away.
+type leftover struct {
+	what  string
+	clear func(context.Context) error
+}
+
+// owned lists the kinds that Serin creates, in the order in which they go: what sizes the pods first,
+// the snapshots last.
+func owned() []client.ObjectList {
+	return []client.ObjectList{
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{}, &appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{},
+		&discoveryv1.EndpointSliceList{}, &appsv1.ControllerRevisionList{},
+	}
+}
+
+// findLeftovers lists what carries our marks still. What stays loses its marks and nothing else; what
+// only Serin needed is deleted.
+func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, error) {
+	var out []leftover
+	lists := owned()
+	if r.keda.watched() {
+		scaled := &unstructured.UnstructuredList{}
+		scaled.SetGroupVersionKind(workload.BlankScaledObject().GroupVersionKind())
+		lists = append([]client.ObjectList{scaled}, lists...)
+	}
+	for _, list := range lists {
+		if err := r.client.List(ctx, list, client.InNamespace(v.canary.Namespace),
+			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)}); err != nil {
+			return nil, fmt.Errorf("list what is left of %s/%s: %w", v.canary.Namespace, v.canary.Name, err)
+		}
+		if err := meta.EachListItem(list, func(o runtime.Object) error {
+			out = append(out, r.leftover(v, o.(client.Object))...)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if s := &v.canary.Status; s.Promoted == nil || s.Release.Stays != "" {
+		return out, nil // the notes are another canary's, or what they say is still to be known
+	}
+	if v.target != nil {
+		out = append(out, r.unmark(v.target.Raw(), nil, []string{v1beta1.OriginalReplicasAnnotation, v1beta1.OriginalNodeSelectorAnnotation})...)
+	}
+	if apex := v.services.Apex; apex != nil {
+		out = append(out, r.unmark(apex, nil, []string{v1beta1.OriginalSelectorAnnotation})...)
+	}
+	return out, nil
+}
+
+// marks are what tells an object that Serin created from others. The revision stays: a Canary that is
+// made later takes up what serves by it.
+var marks = []string{v1beta1.CanaryLabel, v1beta1.RoleLabel}
+
+func (r *Reconciler) leftover(v *view, o client.Object) []leftover {
+	switch {
+	case foreignSlice(o):
+		return nil // it goes with its Service
+	case isService(o) && o.GetName() == v.canary.ApexName():
+		return r.unmark(o, marks, nil)
+	case v.stays(o):
+		if _, snapshot := o.(*appsv1.ControllerRevision); snapshot {
+			return nil
+		}
+		return r.unmark(o, marks, []string{v1beta1.TransitionAnnotation})
+	}
+	return []leftover{{what: describe(o), clear: func(ctx context.Context) error { return r.remove(ctx, o) }}}
+}
+
+// stays is true for what goes on serving after a release that could not hand back.
+func (v *view) stays(o client.Object) bool {
+	role := o.GetLabels()[v1beta1.RoleLabel]
+	if _, slice := o.(*discoveryv1.EndpointSlice); slice || role == v1beta1.RoleRelease {
+		return false
+	}
+	switch v.canary.Status.Release.Stays {
+	case v1beta1.StaysEverything:
+		return true
+	case v1beta1.StaysPrimary:
+		return role != v1beta1.RoleCanary
+	default:
+		return false
+	}
+}
+
+func foreignSlice(o client.Object) bool {
+	s, ok := o.(*discoveryv1.EndpointSlice)
+	return ok && s.Labels[discoveryv1.LabelManagedBy] != bridgeManager
+}
+
+func isService(o client.Object) bool {
+	_, ok := o.(*corev1.Service)
+	return ok
+}
+
+// unmark takes labels and annotations of ours off an object, where it has any.
+func (r *Reconciler) unmark(o client.Object, labels, annotations []string) []leftover {
+	off := map[string]map[string]any{"labels": nulls(o.GetLabels(), labels), "annotations": nulls(o.GetAnnotations(), annotations)}
+	if len(off["labels"])+len(off["annotations"]) == 0 {
+		return nil
+	}
+	return []leftover{{what: "marks on " + describe(o), clear: func(ctx context.Context) error {
+		patch, err := json.Marshal(map[string]any{"metadata": off})
+		if err != nil {
+			return fmt.Errorf("encode patch of %s: %w", describe(o), err)
+		}
+		err = r.client.Patch(ctx, o.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1beta1.FieldManager))
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("take the marks off %s: %w", describe(o), err)
+		}
+		return nil
+	}}}
+}
+
+func nulls(have map[string]string, keys []string) map[string]any {
+	out := map[string]any{}
+	for _, k := range keys {
+		if _, ok := have[k]; ok {
+			out[k] = nil
+		}
+	}
+	return out
+}
+
+// remove deletes exactly what was seen; its pods go with it.
+func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
+	uid := o.GetUID()
+	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete %s: %w", describe(o), err)
+	}
+	return nil
+}
+
+func describe(o client.Object) string {
+	if u, ok := o.(*unstructured.Unstructured); ok {
+		return u.GetKind() + " " + o.GetName()
+	}
+	kind := fmt.Sprintf("%T", o)
+	return kind[strings.LastIndex(kind, ".")+1:] + " " + o.GetName()
+}
+
+func (r *Reconciler) removeLeftovers(ctx context.Context, v *view, w rollout.World) error {
+	if w.Release == nil || !w.Release.Remove {
+		return nil
+	}
+	for _, l := range v.leftovers {
+		if err := l.clear(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
