@@ -29,6 +29,9 @@ type Target struct {
 	Upstream *v1beta1.CrossNamespaceObjectReference
 	// Metadata goes on the object that routers share with the apex Service.
 	Metadata v1beta1.CustomMetadata
+	// Service holds the canary's other wishes for the route: where it is attached, which requests it
+	// answers and what it does to them. Features.ServiceFields says which of them a router heeds.
+	Service v1beta1.CanaryService
 }
 
 // Weights are shares of the traffic. They sum to v1beta1.FullWeight.
@@ -74,6 +77,11 @@ type Features struct {
 	Mirror, MirrorShare bool
 	// Affinity keeps users on their side by a cookie.
 	Affinity bool
+	// Upstream copies the settings of what spec.upstreamRef names.
+	Upstream bool
+	// ServiceFields are the fields of spec.service, by their JSON names, that say something of the route
+	// and that the router heeds.
+	ServiceFields []string
 }
 
 // Stamp is the transition counter of the commit that a write belongs to. Routers keep it in the
@@ -112,6 +120,9 @@ type State struct {
 	// Problems keep traffic from flowing as asked and are the user's to mend: nothing delegates to
 	// this route, a port is missing. One line each: what, where, what to do.
 	Problems []Problem
+	// Features are set where the proxy behind this very route is known to do less than the router's
+	// objects can say.
+	Features *Features
 }
 
 // Problem is something that the user must mend. A blocking one stalls the canary.

@@ -133,9 +133,17 @@ type CanaryStatus struct {
 	// +kubebuilder:validation:MaxItems=40
 	Journal []JournalEntry `json:"journal,omitempty"`
 
-	// Told is the last transition whose decisions have reached everybody who is to be told.
+	// Told is the last transition whose decisions have reached everybody who is to be told, but for those
+	// in Sinks.
 	// +optional
 	Told int64 `json:"told,omitempty"`
+
+	// Sinks are those who have not been told everything up to Told: they could not be, or refused it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=80
+	Sinks []SinkStatus `json:"sinks,omitempty"`
 
 	// History holds the last rollouts, oldest first.
 	// +optional
@@ -426,6 +434,9 @@ type JournalEntry struct {
 	Moment string `json:"moment"`
 	// Severity is info, warn or error.
 	Severity string `json:"severity"`
+	// Rollout that it is about; 0 outside of one.
+	// +optional
+	Rollout int64 `json:"rollout,omitempty"`
 	// Muted entries are shown as events and sent to nobody.
 	// +optional
 	Muted bool `json:"muted,omitempty"`
@@ -440,6 +451,19 @@ type JournalEntry struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Next string `json:"next,omitempty"`
+}
+
+// SinkStatus is somebody who has not been told everything.
+type SinkStatus struct {
+	// Name of the sink: `alert/` or `hook/` with its place and name in the spec, or one of the operator's own.
+	// +kubebuilder:validation:MaxLength=300
+	Name string `json:"name"`
+	// Told is the last transition that it was told. One that refuses what it is sent is told the next.
+	Told int64 `json:"told"`
+	// Message says why, in its own words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
 // RolloutRecord is one ended rollout.

@@ -85,7 +85,7 @@ func TestNotifiers(t *testing.T) {
 
 // TestNoNameIsRegisteredTwice: must would stop the binary.
 func TestNoNameIsRegisteredTwice(t *testing.T) {
-	if diff := cmp.Diff([]string{"gloo"}, implementations.Routers().Names()); diff != "" {
+	if diff := cmp.Diff([]string{"gatewayapi:v1", "gatewayapi:v1beta1", "gloo", "kubernetes"}, implementations.Routers().Names()); diff != "" {
 		t.Errorf("routers (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"prometheus"}, implementations.Metrics().Types()); diff != "" {

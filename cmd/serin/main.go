@@ -71,10 +71,10 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	_, err = canary.Setup(mgr, canary.Options{
-		Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
+		Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace, Workers: 8, Askers: 32,
 	}, canary.Deps{
-		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks,
+		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
 	})
 	if err != nil {

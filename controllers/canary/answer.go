@@ -12,7 +12,6 @@ import (
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/pkg/analysis"
 	"github.com/serin-dev/serin/pkg/rollout"
-	"github.com/serin-dev/serin/pkg/webhook"
 )
 
 // answer puts one question. What goes wrong is an answer too.
@@ -79,11 +78,7 @@ func failure(err error) analysis.Measurement {
 }
 
 func (r *Reconciler) callHook(ctx context.Context, in inquiry) analysis.Measurement {
-	c := in.canary
-	h := *in.Hook
-	reply, err := r.Hooks.Call(ctx, h, webhook.Payload{
-		Name: c.Name, Namespace: c.Namespace, Phase: c.Status.Phase, Checksum: c.Status.LastAppliedSpec, Metadata: h.Metadata,
-	}, in.Key)
+	reply, err := r.hooks.call(ctx, in.canary, *in.Hook, payload(in.canary, *in.Hook), in.Key)
 	switch {
 	case err != nil:
 		return analysis.Measurement{Evidence: analysis.Unavailable, Message: err.Error()}

@@ -136,7 +136,7 @@ func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) err
 	if stamp == 0 {
 		stamp = router.Stamp(s.Transition)
 	}
-	want := router.Traffic{Weights: router.Split(w.Route.CanaryWeight), Rules: w.Route.Rules}
+	want := router.Traffic{Weights: router.Split(w.Route.CanaryWeight), Rules: v.features.Heed(w.Route.Rules)}
 	stands := v.state.Weights == want.Weights && v.state.Rules == want.Rules.Digest()
 	if err == nil && v.state.Exists && (!stands || v.state.Stamp < router.Stamp(s.WeightTransition)) {
 		err = v.router.Set(ctx, v.routed, want, stamp)

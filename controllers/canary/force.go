@@ -10,10 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -40,17 +38,9 @@ func Released(c *v1beta1.Canary) bool {
 // a cluster without an operator, and does no harm beside one: both go by the same status, and of two
 // that write it one gives way. It returns once the Canary is released or gone.
 func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.NamespacedName) error {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	fresh := newFreshClient(c, d.Now)
-	r := &Reconciler{Options: o, Deps: d, client: fresh, live: c, wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: c}
+	r := assemble(o, d, c, c)
 	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
-	r.providers = providers{registry: d.Metrics, secrets: c}
-	r.asker = newAsker(1, r.answer, r.wakeUp)
-	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
-	r.routers = routers{registry: d.Routers, client: fresh, watch: func(router.Watch) error { return nil }}
+	r.routers = routers{registry: d.Routers, client: r.client, watch: func(router.Watch) error { return nil }}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -41,6 +41,8 @@ type view struct {
 	retryAt time.Time
 	// leftovers of a release, found in its last step.
 	leftovers []leftover
+	// features of the router, or of the proxy behind this very route where that is known to do less.
+	features router.Features
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -226,8 +228,16 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		v.state.Problems = append(v.state.Problems, refusal)
 	}
 	v.HighestStamp = max(v.HighestStamp, int64(v.state.Stamp))
+	v.features = v.router.Features()
+	if v.state.Features != nil {
+		v.features = *v.state.Features
+	}
 	v.Route = routeFacts(v.state)
-	v.Route.Weighted = v.router.Features().Weights
+	v.Route.Weighted = v.features.Weights
+	// What cannot be done was left out, with a warning: the rest stands for all.
+	if ro := c.Status.Rollout; ro != nil && ro.Rules != nil && v.state.Rules == v.features.Heed(*ro.Rules).Digest() {
+		v.Route.Rules = ro.Rules.Digest()
+	}
 	for _, p := range v.state.Problems {
 		if p.Warning {
 			v.warning(p.Reason, "%s", p.Message)
@@ -241,6 +251,7 @@ func RouteTarget(c *v1beta1.Canary) router.Target {
 	t := router.Target{
 		Canary: client.ObjectKeyFromObject(c), Apex: c.ApexName(), PrimaryService: c.PrimaryServiceName(),
 		CanaryService: c.CanaryServiceName(), Port: c.Spec.Service.Port, Upstream: c.Spec.UpstreamRef,
+		Service: c.Spec.Service,
 	}
 	if c.Spec.Service.Apex != nil {
 		t.Metadata = *c.Spec.Service.Apex

@@ -13,9 +13,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/pkg/telemetry"
@@ -38,17 +40,25 @@ func (w *world) operate() *operator {
 	cfg := rest.CopyConfig(w.cfg)
 	cfg.UserAgent, cfg.QPS = "serin/test", -1
 	cfg.Wrap(op.requests.on)
+	caches := canary.CacheOptions(w.ns)
+	if w.shared != "" {
+		caches.ByObject[&v1beta1.AlertProvider{}] = cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: newScheme(), Cache: canary.CacheOptions(w.ns), Client: canary.ClientOptions(),
+		Scheme: newScheme(), Cache: caches, Client: canary.ClientOptions(),
 		MapperProvider: w.mapper,
 		Metrics:        server.Options{BindAddress: "0"},
 		Controller:     config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
 	})
 	must(w.t, err)
+	only := ""
+	if w.confined {
+		only = w.ns
+	}
 	_, err = canary.Setup(mgr, canary.Options{
-		Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns, Workers: 2, Askers: 4,
+		Namespace: only, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns, Workers: 2, Askers: 4,
 	}, canary.Deps{
-		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Hooks: webhook.New(nil, ""),
+		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),
 	})
 	must(w.t, err)

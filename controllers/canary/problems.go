@@ -22,6 +22,9 @@ func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
 	if err := r.seeRivals(ctx, v); err != nil {
 		return err
 	}
+	if err := r.seeAlerts(ctx, v); err != nil {
+		return err
+	}
 	return r.seeMetrics(ctx, v)
 }
 
@@ -35,7 +38,7 @@ func (r *Reconciler) seeFields(v *view) {
 // Check says of a Canary, as the operator would, what its router refuses and what has no effect with
 // it. The documentation's table of fields is made by it.
 func Check(c *v1beta1.Canary, rt router.Router) (refused, ignored []rollout.Problem) {
-	v := &view{canary: c, router: rt}
+	v := &view{canary: c, router: rt, features: rt.Features()}
 	(&Reconciler{}).seeFields(v)
 	return v.Problems, v.Warnings
 }
@@ -48,7 +51,7 @@ func (r *Reconciler) seeStrategy(v *view) {
 	if a == nil || v.router == nil {
 		return
 	}
-	f, provider := v.router.Features(), r.provider(v.canary)
+	f, provider := v.features, r.provider(v.canary)
 	w := wishesOf(a)
 	if !f.Weights {
 		if asked := set(map[string]bool{"match": len(w.match) > 0, "weights": w.weights && a.Iterations == 0, "mirror": w.mirror, "sessionAffinity": a.SessionAffinity != nil}); len(asked) > 0 {
@@ -111,37 +114,23 @@ func set(fields map[string]bool) []string {
 	return out
 }
 
-// seeHooks: a report that is not sent is only missed.
-func (r *Reconciler) seeHooks(v *view) {
-	a := v.canary.Spec.Analysis
-	if a == nil {
-		return
-	}
-	for _, h := range a.Webhooks {
-		switch t := h.HookType(); t {
-		case v1beta1.HookEvent, v1beta1.HookPostRollout:
-			v.warning("HookIgnored", "webhook %s of type %s is not called by this release", h.Name, t)
-		default: // asked by the plan
-		}
-	}
-	if len(a.Alerts) > 0 {
-		v.warning("AlertsIgnored", "spec.analysis.alerts are not sent by this release; the operator's own Slack settings are")
-	}
-}
-
 // seeIgnored warns about fields that have no effect with the canary's router, as they have none in Flagger.
 func (r *Reconciler) seeIgnored(v *view) {
 	s := v.canary.Spec.Service
-	ignored := set(map[string]bool{
+	heeded := func(field string) bool { return slices.Contains(v.features.ServiceFields, field) }
+	ignored := slices.DeleteFunc(set(map[string]bool{
 		"timeout": s.Timeout != "", "backendTimeout": s.BackendTimeout != "", "gateways": len(s.Gateways) > 0, "gatewayRefs": len(s.GatewayRefs) > 0,
 		"hosts": len(s.Hosts) > 0, "delegation": s.Delegation, "trafficPolicy": s.TrafficPolicy != nil,
 		"match": len(s.Match) > 0, "rewrite": s.Rewrite != nil, "retries": s.Retries != nil,
 		"headers": s.Headers != nil, "mirror": len(s.Mirror) > 0, "corsPolicy": s.CorsPolicy != nil,
 		"meshName": s.MeshName != "", "backends": len(s.Backends) > 0,
-	})
+	}), heeded)
 	if len(ignored) > 0 {
 		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
 			strings.Join(ignored, ", spec.service."), r.provider(v.canary))
+	}
+	if v.canary.Spec.UpstreamRef != nil && v.router != nil && !v.features.Upstream {
+		v.warning("FieldsIgnored", "spec.upstreamRef has no effect with provider %s: it names an Upstream of Gloo", r.provider(v.canary))
 	}
 }
 
@@ -182,6 +171,10 @@ func (r *Reconciler) seeMetrics(ctx context.Context, v *view) error {
 			continue
 		}
 		key := templateKey(v.canary, m)
+		if r.outOfReach(key) {
+			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s: the operator watches namespace %s alone: name one there", key, m.Name, r.Namespace)
+			continue
+		}
 		t, err := get[v1beta1.MetricTemplate](ctx, r.client, key.Namespace, key.Name)
 		if err != nil && !apierrors.IsForbidden(err) {
 			return err

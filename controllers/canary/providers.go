@@ -2,13 +2,9 @@ package canary
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -23,9 +19,7 @@ const providerPrometheus = "prometheus"
 type providers struct {
 	registry *metrics.Registry
 	secrets  client.Reader
-
-	mu    sync.Mutex
-	built map[[sha256.Size]byte]metrics.Provider
+	kept     *kept[metrics.Provider]
 }
 
 // of finds what answers a metric and renders its query over the question's window.
@@ -94,42 +88,26 @@ func (p *providers) template(ctx context.Context, c client.Reader, key client.Ob
 	spec := t.Spec.Provider
 	config := metrics.Config{Address: spec.Address, Headers: spec.Headers, InsecureSkipVerify: spec.InsecureSkipVerify, Region: spec.Region}
 	if spec.SecretRef != nil {
-		var s corev1.Secret
-		secret := client.ObjectKey{Namespace: key.Namespace, Name: spec.SecretRef.Name}
-		if err := p.secrets.Get(ctx, secret, &s); err != nil {
-			return nil, "", fmt.Errorf("%w: read Secret %s of MetricTemplate %s: %w", metrics.ErrUnavailable, secret, key, err)
+		secret, err := readSecret(ctx, p.secrets, client.ObjectKey{Namespace: key.Namespace, Name: spec.SecretRef.Name})
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: MetricTemplate %s: %w", metrics.ErrUnavailable, key, err)
 		}
-		config.Secret = s.Data
+		config.Secret = secret
 	}
 	provider, err := p.build(spec.Type, config)
 	return provider, t.Spec.Query, err
 }
 
-// maxProviders bounds what is kept; rotated secrets leave providers behind that nobody asks again.
-const maxProviders = 256
-
 func (p *providers) build(kind string, c metrics.Config) (metrics.Provider, error) {
-	b, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("%w: encode configuration: %w", metrics.ErrBadQuery, err)
-	}
-	id := sha256.Sum256(append([]byte(kind+"\x00"), b...))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if built, ok := p.built[id]; ok {
-		return built, nil
-	}
-	factory, err := p.registry.Get(kind)
+	built, err := p.kept.get(kind, c, func() (metrics.Provider, error) {
+		factory, err := p.registry.Get(kind)
+		if err != nil {
+			return nil, err
+		}
+		return factory(c)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", metrics.ErrBadQuery, err)
 	}
-	provider, err := factory(c)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", metrics.ErrBadQuery, err)
-	}
-	if p.built == nil || len(p.built) >= maxProviders {
-		p.built = map[[sha256.Size]byte]metrics.Provider{}
-	}
-	p.built[id] = provider
-	return provider, nil
+	return built, nil
 }

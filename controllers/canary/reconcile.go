@@ -127,19 +127,19 @@ func (r *Reconciler) commit(ctx context.Context, v *view, next *v1beta1.CanarySt
 // acknowledge adds to a decision what has been delivered since the last commit. At rest it is a
 // decision of its own, so that a restart does not tell everything again.
 func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
-	told, receipts := r.teller.delivered(c)
-	if told <= c.Status.Told {
+	rec, ok := r.teller.delivered(c)
+	if !ok || !rec.news(c) {
 		return
 	}
 	if d.Next == nil {
-		if !resting(c) {
+		if !rec.settled || !resting(c) {
 			return
 		}
 		d.Next = c.Status.DeepCopy()
 	}
-	d.Next.Told = told
+	d.Next.Told, d.Next.Sinks = max(rec.told, c.Status.Told), rec.sinks
 	if d.Next.Rollout != nil && c.Status.Rollout != nil && d.Next.Rollout.Number == c.Status.Rollout.Number {
-		d.Next.Receipts = receipts
+		d.Next.Receipts = rec.receipts
 	}
 }
 

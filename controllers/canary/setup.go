@@ -42,6 +42,8 @@ import (
 
 // Options are what the operator was started with.
 type Options struct {
+	// Namespace is the only one that is watched; empty for all.
+	Namespace string
 	// Provider is the router of canaries that name none.
 	Provider string
 	// MetricsServer is the Prometheus of canaries that name none.
@@ -60,9 +62,11 @@ type Options struct {
 
 // Deps are the implementations that cmd has chosen.
 type Deps struct {
-	Routers   *router.Registry
-	Metrics   *metrics.Registry
+	Routers *router.Registry
+	Metrics *metrics.Registry
+	// Notifiers are the operator's own sinks, Alerts the types of AlertProviders.
 	Notifiers map[string]notifier.Notifier
+	Alerts    *notifier.Registry
 	Hooks     *webhook.Caller
 	Telemetry *telemetry.Metrics
 	Now       func() time.Time
@@ -81,6 +85,7 @@ type Reconciler struct {
 	refused   refusals
 	handbacks handbacks
 	providers providers
+	hooks     hooks
 	asker     *asker
 	teller    *teller
 	starting  sync.Mutex
@@ -93,22 +98,15 @@ const (
 	indexLabel      = "serin.label"
 	indexService    = "spec.service"
 	indexAutoscaler = "spec.autoscalerRef"
+	indexAlert      = "spec.analysis.alerts.providerRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
 )
 
 // Setup builds the reconciler and registers it with the manager.
 func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	fresh := newFreshClient(mgr.GetClient(), d.Now)
-	r := &Reconciler{Options: o, Deps: d, client: fresh, live: mgr.GetAPIReader(), cache: mgr.GetCache(),
-		wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: r.live}
-	r.providers = providers{registry: d.Metrics, secrets: r.live}
-	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(d.Notifiers, fresh, r.wakeUp, d.Telemetry, o.ClusterName)
+	r := assemble(o, d, mgr.GetClient(), mgr.GetAPIReader())
+	r.cache = mgr.GetCache()
 	if err := r.index(mgr); err != nil {
 		return nil, err
 	}
@@ -116,7 +114,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.routers = routers{registry: d.Routers, client: fresh, watch: func(w router.Watch) error {
+	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
@@ -129,6 +127,24 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		}
 	}
 	return r, nil
+}
+
+// assemble puts the loop together around a client that writes to the API server and a reader that reads
+// from it. What watches is the caller's.
+func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconciler {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	fresh := newFreshClient(c, d.Now)
+	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
+	r.revisions = revision.Store{Client: fresh, Live: live}
+	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
+	r.hooks = hooks{caller: d.Hooks, secrets: live}
+	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
+		r.wakeUp, d.Telemetry, d.Now)
+	return r
 }
 
 // leaderTask runs only where this operator leads.
@@ -167,6 +183,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexDependsOn: dependenciesOf,
 		indexGroup:     groupsOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
+		indexAlert:     alertKeys,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
 			if c.Spec.AutoscalerRef == nil {
 				return nil
@@ -205,6 +222,7 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&appsv1.ControllerRevision{}, byLabel).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
+		Watches(&v1beta1.AlertProvider{}, handler.EnqueueRequestsFromMapFunc(r.alerted)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Build(r)
@@ -269,6 +287,26 @@ func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Req
 // allBeside wakes the canaries of the object's namespace.
 func (r *Reconciler) allBeside(ctx context.Context, o client.Object) []reconcile.Request {
 	return r.find(ctx, o.GetNamespace())
+}
+
+// alerted wakes the canaries that name an AlertProvider, and tries at once what it could not be told.
+func (r *Reconciler) alerted(ctx context.Context, o client.Object) []reconcile.Request {
+	found := r.find(ctx, "", client.MatchingFields{indexAlert: client.ObjectKeyFromObject(o).String()})
+	for _, f := range found {
+		r.teller.again(f.NamespacedName)
+	}
+	return found
+}
+
+func alertKeys(c *v1beta1.Canary) []string {
+	if c.Spec.Analysis == nil {
+		return nil
+	}
+	var keys []string
+	for _, a := range c.Spec.Analysis.Alerts {
+		keys = append(keys, providerKey(c, a).String())
+	}
+	return keys
 }
 
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {

@@ -2,8 +2,9 @@ package canary
 
 import (
 	"context"
-	"errors"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,87 +14,87 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/notifier"
 	"github.com/serin-dev/serin/pkg/telemetry"
 )
 
-// tellers is how many canaries are told of at once.
-const tellers = 4
+// tellLanes bounds the deliveries under way, tellsEach those of one canary.
+const tellLanes, tellsEach = 128, 16
 
-// teller delivers the journal's entries as events and notifications, in order, after their commit.
-// The journal is the outbox and status.told its cursor: what a crash leaves untold is told after it.
-// A sink that is down delays its messages and nothing else.
+// teller delivers the journal's entries to everybody who is told of a canary, in order, after their
+// commit. The journal is the outbox and status.told its cursor: what a crash leaves untold is told
+// after it. A sink that is down delays its own messages and nothing else.
 type teller struct {
-	sinks   map[string]notifier.Notifier
-	client  client.Client
-	wake    func(types.NamespacedName)
-	metrics *telemetry.Metrics
-	cluster string
-	queue   workqueue.TypedRateLimitingInterface[types.NamespacedName]
+	audience *audience
+	wake     func(types.NamespacedName)
+	metrics  *telemetry.Metrics
+	queue    workqueue.TypedDelayingInterface[delivery]
+	lanes    *lanes
+	now      func() time.Time
 
 	mu    sync.Mutex
 	boxes map[types.NamespacedName]*box
 }
 
-// box is what is known of one canary's deliveries since this process began.
+// delivery is what one sink has to be told of one canary.
+type delivery struct {
+	canary types.NamespacedName
+	sink   string
+}
+
+// box is what is known of one canary's deliveries since this process began, by sink.
 type box struct {
-	canary   *v1beta1.Canary
-	told     int64
-	receipts map[string]string
-	rollout  int64
-	// done counts, by sink, the entries of the first untold transition that it has: a sink that
-	// works is not told twice because another does not.
-	done map[string]mark
-	// quietUntil is when a sink that asked to be left alone may be told again.
-	quietUntil time.Time
+	canary *v1beta1.Canary
+	sinks  map[string]*standing
 }
 
-// mark is the last entry that a sink has.
-type mark struct {
-	transition int64
-	index      int32
-}
-
-func (m mark) before(e v1beta1.JournalEntry) bool {
-	return e.Transition > m.transition || e.Transition == m.transition && e.Index > m.index
-}
-
-func newTeller(sinks map[string]notifier.Notifier, c client.Client, wake func(types.NamespacedName), m *telemetry.Metrics, cluster string) *teller {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](time.Second, 5*time.Minute)
-	return &teller{sinks: sinks, client: c, wake: wake, metrics: m, cluster: cluster,
-		queue: workqueue.NewTypedRateLimitingQueue(limiter), boxes: map[types.NamespacedName]*box{}}
+func newTeller(a *audience, wake func(types.NamespacedName), m *telemetry.Metrics, now func() time.Time) *teller {
+	return &teller{audience: a, wake: wake, metrics: m, now: now, lanes: newLanes(tellLanes, tellsEach),
+		queue: workqueue.NewTypedDelayingQueue[delivery](), boxes: map[types.NamespacedName]*box{}}
 }
 
 // tell queues what the committed status has not told yet.
 func (t *teller) tell(c *v1beta1.Canary) {
-	n := len(c.Status.Journal)
-	if n == 0 || c.Status.Journal[n-1].Transition <= c.Status.Told {
+	if len(c.Status.Journal) == 0 {
 		return
 	}
 	name := client.ObjectKeyFromObject(c)
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	b := t.boxes[name]
 	if b == nil || b.canary.UID != c.UID { // a recreated canary begins anew
-		b = &box{done: map[string]mark{}, receipts: maps.Clone(c.Status.Receipts)}
+		b = &box{sinks: map[string]*standing{}}
 		t.boxes[name] = b
 	}
 	b.canary = c.DeepCopy()
-	fresh := c.Status.Journal[n-1].Transition > b.told
-	t.mu.Unlock()
-	if fresh {
-		t.queue.Add(name)
+	there := map[string]bool{}
+	for _, s := range t.audience.of(b.canary) {
+		there[s.name] = true
+		st := b.sinks[s.name]
+		if st == nil {
+			st = standingOf(c, s.name)
+			b.sinks[s.name] = st
+		}
+		if st.told(c.Status.Journal) < last(c.Status.Journal) {
+			t.queue.Add(delivery{name, s.name})
+		}
 	}
+	maps.DeleteFunc(b.sinks, func(sink string, _ *standing) bool { return !there[sink] })
 }
 
-// delivered is the last transition that everybody was told of, and the sinks' receipts.
-func (t *teller) delivered(c *v1beta1.Canary) (int64, map[string]string) {
+// again tries at once those that could not be told: what they lacked may have come.
+func (t *teller) again(name types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := t.boxes[client.ObjectKeyFromObject(c)]
-	if b == nil || b.canary.UID != c.UID {
-		return 0, nil
+	b := t.boxes[name]
+	if b == nil {
+		return
 	}
-	return b.told, maps.Clone(b.receipts)
+	for sink, st := range b.sinks {
+		if st.told(b.canary.Status.Journal) < last(b.canary.Status.Journal) {
+			st.eager, st.quiet = true, time.Time{}
+			t.queue.Add(delivery{name, sink})
+		}
+	}
 }
 
 func (t *teller) forget(name types.NamespacedName) {
@@ -102,127 +103,158 @@ func (t *teller) forget(name types.NamespacedName) {
 	delete(t.boxes, name)
 }
 
-// run works the queue until the context ends.
-func (t *teller) run(ctx context.Context) error { return work(ctx, tellers, t.next, t.queue.ShutDown) }
-
-func (t *teller) next(ctx context.Context) bool {
-	name, stop := t.queue.Get()
-	if stop {
-		return false
-	}
-	defer t.queue.Done(name)
-	t.mu.Lock()
-	b := t.boxes[name]
-	quiet := b != nil && time.Now().Before(b.quietUntil)
-	t.mu.Unlock()
-	if b == nil {
-		return true
-	}
-	if quiet { // its end wakes the queue for the rest
-		if err := t.events(ctx, b, t.newest(b)); err != nil {
-			t.queue.AddRateLimited(name)
+// run delivers until the context ends.
+func (t *teller) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			d, stop := t.queue.Get()
+			if stop {
+				return
+			}
+			t.lanes.add(d.canary, func(ctx context.Context) {
+				defer t.queue.Done(d)
+				t.deliver(ctx, d)
+			})
 		}
-		return true
-	}
-	err := t.deliver(ctx, b)
-	if err == nil {
-		t.queue.Forget(name)
-		t.wake(name)
-		return true
-	}
-	ctrl.Log.WithName("tell").Info("could not tell everybody; it will be tried again", "canary", name, "error", err.Error())
-	if later, ok := errors.AsType[*notifier.RetryAfter](err); ok {
-		t.mu.Lock()
-		b.quietUntil = time.Now().Add(later.After)
-		t.mu.Unlock()
-		t.queue.AddAfter(name, later.After)
-	} else {
-		t.queue.AddRateLimited(name)
-	}
-	return true
+	})
+	err := t.lanes.run(ctx)
+	t.queue.ShutDown()
+	wg.Wait()
+	return err
 }
 
-// deliver brings every sink up to the journal's end, events first. The first error is returned
-// after all sinks had their chance.
-func (t *teller) deliver(ctx context.Context, b *box) error {
-	c := t.newest(b)
-	t.newRollout(b, c)
-	first := t.events(ctx, b, c)
-	for name, sink := range t.sinks {
-		err := t.bring(b, c, name, func(e v1beta1.JournalEntry) error { return t.notify(ctx, b, c, name, sink, e) })
-		if err != nil && first == nil {
-			first = err
-		}
+// deliver tells one sink what it has not been told, in order, up to the first entry that it cannot be
+// told now.
+func (t *teller) deliver(ctx context.Context, d delivery) {
+	c, st := t.look(d)
+	if c == nil {
+		return
 	}
-	if first == nil {
-		t.mu.Lock()
-		b.told = c.Status.Journal[len(c.Status.Journal)-1].Transition
-		t.mu.Unlock()
+	if left := st.quiet.Sub(t.now()); left > 0 {
+		t.queue.AddAfter(d, left)
+		return
 	}
-	return first
-}
-
-func (t *teller) newest(b *box) *v1beta1.Canary {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return b.canary
-}
-
-func (t *teller) events(ctx context.Context, b *box, c *v1beta1.Canary) error {
-	return t.bring(b, c, "events", func(e v1beta1.JournalEntry) error { return t.event(ctx, c, e) })
-}
-
-// newRollout lets go of the receipts of the rollout before.
-func (t *teller) newRollout(b *box, c *v1beta1.Canary) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if r := c.Status.Rollout; r != nil && r.Number != b.rollout {
-		if b.rollout != 0 {
-			b.receipts = nil
-		}
-		b.rollout = r.Number
-	}
-}
-
-// bring tells one sink the entries that it does not have, in order, up to the first that fails.
-func (t *teller) bring(b *box, c *v1beta1.Canary, sink string, tell func(v1beta1.JournalEntry) error) error {
-	t.mu.Lock()
-	at, known := b.done[sink]
-	t.mu.Unlock()
-	if !known {
-		at = mark{transition: c.Status.Told, index: 1 << 30}
+	s, ok := t.audience.named(c, d.sink)
+	if !ok {
+		return
 	}
 	for _, e := range c.Status.Journal {
-		if !at.before(e) {
+		if !st.done.before(e) {
 			continue
 		}
-		err := tell(e)
-		t.metrics.Told(sink, err)
-		if err != nil {
-			return err
+		t.put(ctx, c, s, &st, e)
+		t.keep(c, d, st)
+		if st.failures > 0 {
+			t.queue.AddAfter(d, st.quiet.Sub(t.now()))
+			break
 		}
-		at = mark{e.Transition, e.Index}
-		t.mu.Lock()
-		b.done[sink] = at
-		t.mu.Unlock()
 	}
-	return nil
+	t.report(d.canary)
 }
 
-func (t *teller) notify(ctx context.Context, b *box, c *v1beta1.Canary, name string, sink notifier.Notifier, e v1beta1.JournalEntry) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
+// look returns the newest canary, nil when it is gone, and a copy of where the sink stands.
+func (t *teller) look(d delivery) (*v1beta1.Canary, standing) {
 	t.mu.Lock()
-	receipt := b.receipts[name]
-	t.mu.Unlock()
-	receipt, err := sink.Notify(ctx, message(c, e, t.cluster), receipt)
-	if receipt != "" {
-		t.mu.Lock()
-		if b.receipts == nil {
-			b.receipts = map[string]string{}
-		}
-		b.receipts[name] = receipt
-		t.mu.Unlock()
+	defer t.mu.Unlock()
+	b := t.boxes[d.canary]
+	if b == nil || b.sinks[d.sink] == nil {
+		return nil, standing{}
 	}
-	return err
+	b.sinks[d.sink].eager = false
+	return b.canary, *b.sinks[d.sink]
+}
+
+// put tells a sink of one entry. What is not for it, and what it could not be told for a day, is
+// passed over.
+func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standing, e v1beta1.JournalEntry) {
+	if !s.wants(e) || t.now().Sub(e.At.Time) > staleAfter {
+		st.passOver(e)
+		return
+	}
+	receipt, err := s.tell(ctx, c, e, st.receiptFor(e))
+	t.metrics.Told(s.label, err)
+	st.note(e, receipt, err, t.now())
+	if err != nil && ctx.Err() == nil {
+		ctrl.Log.WithName("tell").Info("could not tell", "canary", client.ObjectKeyFromObject(c), "sink", s.name,
+			"given up", st.failures == 0, "error", err.Error())
+	}
+}
+
+// keep files where a sink stands, unless its canary has gone meanwhile.
+func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.boxes[d.canary]
+	if b == nil || b.canary.UID != c.UID || b.sinks[d.sink] == nil {
+		return
+	}
+	if st.eager = b.sinks[d.sink].eager; st.eager {
+		st.quiet = time.Time{}
+	}
+	*b.sinks[d.sink] = st
+}
+
+// report wakes a canary whose status does not say who has been told.
+func (t *teller) report(name types.NamespacedName) {
+	t.mu.Lock()
+	b := t.boxes[name]
+	news := b != nil && t.recordOf(b).news(b.canary)
+	t.mu.Unlock()
+	if news {
+		t.wake(name)
+	}
+}
+
+// record is what the status is to say of the deliveries.
+type record struct {
+	told  int64
+	sinks []v1beta1.SinkStatus
+	// receipts of the rollout that the status is about.
+	receipts map[string]string
+	// settled is true when nobody is being told any more who could be.
+	settled bool
+}
+
+func (r record) news(c *v1beta1.Canary) bool {
+	return r.told > c.Status.Told || !slices.Equal(r.sinks, c.Status.Sinks)
+}
+
+// delivered is the record of a canary; it is false while nothing is known.
+func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.boxes[client.ObjectKeyFromObject(c)]
+	if b == nil || b.canary.UID != c.UID {
+		return record{}, false
+	}
+	now := *b
+	now.canary = c
+	return t.recordOf(&now), true
+}
+
+// recordOf adds up where the sinks stand that the canary has now. One that fails for long, and one that
+// refuses, is listed and does not hold back the cursor of all.
+func (t *teller) recordOf(b *box) record {
+	journal := b.canary.Status.Journal
+	all := last(journal)
+	r := record{told: all, settled: true, receipts: map[string]string{}}
+	for _, s := range t.audience.of(b.canary) {
+		st := b.sinks[s.name]
+		if st == nil {
+			st = standingOf(b.canary, s.name)
+		}
+		if run := b.canary.Status.Rollout; run != nil && st.run == run.Number && st.receipt != "" {
+			r.receipts[s.name] = st.receipt
+		}
+		told := st.told(journal)
+		switch {
+		case st.behind(t.now()), told == all && st.trouble != "":
+			r.sinks = append(r.sinks, v1beta1.SinkStatus{Name: s.name, Told: told, Message: clip(st.trouble, 1024)})
+		case told < all:
+			r.told, r.settled = min(r.told, told), false
+		}
+	}
+	slices.SortFunc(r.sinks, func(a, b v1beta1.SinkStatus) int { return strings.Compare(a.Name, b.Name) })
+	return r
 }

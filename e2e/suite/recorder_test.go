@@ -2,47 +2,47 @@ package suite
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// weight is the canary's in the RouteTable, since a time.
+// weight is the canary's in the route, since a time.
 type weight struct {
 	at     time.Time
 	canary int64 // in percent
 	tenths int64 // of a percent
 }
 
-// recorder keeps every weight that the RouteTable ever had: what a poll would miss, too.
+// recorder keeps every weight that the route ever had: what a poll would miss, too.
 type recorder struct {
+	gateway gateway
+
 	mu      sync.Mutex
 	weights []weight
 	err     error
 }
 
-// record watches the RouteTable until the scene ends.
-func record(t *testing.T, c client.WithWatch, namespace string) *recorder {
+// record watches the route until the scene ends.
+func record(t *testing.T, c client.WithWatch, g gateway, namespace string) *recorder {
 	t.Helper()
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"})
+	list.SetGroupVersionKind(g.routes)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	events, err := c.Watch(ctx, list, client.InNamespace(namespace))
 	if err != nil {
 		cancel()
-		t.Fatalf("watch the RouteTable: %v", err)
+		t.Fatalf("watch the route: %v", err)
 	}
-	r := &recorder{}
+	r := &recorder{gateway: g}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for e := range events.ResultChan() {
-			if table, ok := e.Object.(*unstructured.Unstructured); ok {
-				r.see(table)
+			if route, ok := e.Object.(*unstructured.Unstructured); ok {
+				r.see(route)
 			}
 		}
 	})
@@ -54,39 +54,19 @@ func record(t *testing.T, c client.WithWatch, namespace string) *recorder {
 	return r
 }
 
-func (r *recorder) see(table *unstructured.Unstructured) {
-	routes, _, err := unstructured.NestedSlice(table.Object, "spec", "routes")
+func (r *recorder) see(route *unstructured.Unstructured) {
+	shares, err := r.gateway.shares(route)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil || len(routes) == 0 {
+	if err != nil {
 		r.err = err
 		return
 	}
-	for _, route := range routes {
-		if tenths, ok := shareOf(route.(map[string]any)); ok {
-			if n := len(r.weights); n == 0 || r.weights[n-1].tenths != tenths {
-				r.weights = append(r.weights, weight{time.Now(), tenths / 10, tenths})
-			}
+	for _, tenths := range shares {
+		if n := len(r.weights); n == 0 || r.weights[n-1].tenths != tenths {
+			r.weights = append(r.weights, weight{time.Now(), tenths / 10, tenths})
 		}
 	}
-}
-
-// shareOf is the canary's share in tenths of a percent on a route that shares by weight; others are
-// what rules need.
-func shareOf(route map[string]any) (int64, bool) {
-	destinations, _, err := unstructured.NestedSlice(route, "routeAction", "multi", "destinations")
-	if err != nil || len(destinations) != 2 {
-		return 0, false
-	}
-	var total, canary int64
-	for _, d := range destinations {
-		w, _, _ := unstructured.NestedInt64(d.(map[string]any), "weight")
-		total += w
-		if name, _, _ := unstructured.NestedString(d.(map[string]any), "destination", "upstream", "name"); strings.Contains(name, "-canaryupstream-") {
-			canary = w
-		}
-	}
-	return 1000 * canary / max(total, 1), true
 }
 
 // seen are the weights so far, with their times.
@@ -95,7 +75,7 @@ func (r *recorder) seen(t *testing.T) []weight {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
-		t.Fatalf("the RouteTable cannot be read: %v", r.err)
+		t.Fatalf("the route cannot be read: %v", r.err)
 	}
 	return append([]weight(nil), r.weights...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ var (
 type scene struct {
 	*testing.T
 	*stage.Stage
+	gateway  gateway
 	ns, host string
 	route    *recorder
 	tag      string // that was set last
@@ -50,36 +52,54 @@ type scene struct {
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
 func prepare(t *testing.T, name string) *scene {
 	t.Helper()
-	s := &scene{T: t, Stage: set, ns: "e2e-" + name, host: name + ".example.com"}
+	return prepareAt(t, gloo, name)
+}
+
+// prepareAt is such a namespace at another gateway than Gloo's.
+func prepareAt(t *testing.T, g gateway, name string) *scene {
+	t.Helper()
+	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com"}
 	s.must(s.Reset(t.Context(), s.ns))
 	t.Cleanup(s.close)
-	s.applySample("podinfo.yaml")
+	s.applySamples("podinfo.yaml")
 	return s
 }
 
 // open is a scene whose podinfo is adopted and under load.
 func open(t *testing.T, name string, a analysis) *scene {
 	t.Helper()
-	s := prepare(t, name)
+	return openAt(t, gloo, name, a)
+}
+
+// openAt is such a scene at another gateway.
+func openAt(t *testing.T, g gateway, name string, a analysis) *scene {
+	t.Helper()
+	s := prepareAt(t, g, name)
 	s.adopt(a)
-	s.must(s.WaitInitialized(t.Context(), s.ns))
-	spec := s.through("/version", userRate)
-	s.must(s.WaitServing(t.Context(), spec))
-	s.route = record(t, s.Client, s.ns)
-	s.load("users", spec)
-	return s
+	return s.open()
 }
 
 // openSample is a scene whose Canary is a file of deploy/samples as it stands.
 func openSample(t *testing.T, name, file string) *scene {
 	t.Helper()
-	s := prepare(t, name)
-	s.applySample("gloo-virtualservice.yaml")
-	s.applySample(file)
-	s.must(s.WaitInitialized(t.Context(), s.ns))
+	return openSampleAt(t, gloo, name, file)
+}
+
+// openSampleAt is such a scene at another gateway.
+func openSampleAt(t *testing.T, g gateway, name, file string) *scene {
+	t.Helper()
+	s := prepareAt(t, g, name)
+	s.applySamples(append(slices.Clone(g.samples), file)...)
+	return s.open()
+}
+
+// open puts an application under load once its Canary has adopted it.
+func (s *scene) open() *scene {
+	s.Helper()
+	s.must(s.WaitInitialized(s.Context(), s.ns))
 	spec := s.through("/version", userRate)
-	s.must(s.WaitServing(t.Context(), spec))
-	s.route = record(t, s.Client, s.ns)
+	s.must(s.WaitServing(s.Context(), spec))
+	s.route = record(s.T, s.Client, s.gateway, s.ns)
 	s.load("users", spec)
 	return s
 }
@@ -87,8 +107,8 @@ func openSample(t *testing.T, name, file string) *scene {
 // adopt applies route and Canary.
 func (s *scene) adopt(a analysis) {
 	s.Helper()
-	s.applySample("gloo-virtualservice.yaml")
-	s.must(s.ApplyText(s.Context(), fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency)))
+	s.applySamples(s.gateway.samples...)
+	s.apply(fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency))
 }
 
 // canaryManifest has no hooks: the users' requests are what is judged.
@@ -102,7 +122,9 @@ spec:
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
   progressDeadlineSeconds: 150
-  service: {port: 9898, targetPort: 9898}
+  service:
+    port: 9898
+    targetPort: 9898
   analysis:
     interval: %s
     threshold: %d
@@ -117,18 +139,26 @@ spec:
       interval: 30s
 `
 
-// applySample applies a file of deploy/samples in the scene's namespace and for its host.
-func (s *scene) applySample(file string) {
+// applySamples applies files of deploy/samples in the scene's namespace, for its host and its gateway.
+func (s *scene) applySamples(files ...string) {
 	s.Helper()
-	text, err := os.ReadFile(s.Path("deploy", "samples", file))
-	s.must(err)
-	renamed := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host, "http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text))
-	s.must(s.ApplyText(s.Context(), renamed))
+	for _, file := range files {
+		text, err := os.ReadFile(s.Path("deploy", "samples", file))
+		s.must(err)
+		s.apply(strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host,
+			"http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text)))
+	}
+}
+
+// apply applies a manifest, a Canary's for the scene's gateway.
+func (s *scene) apply(manifest string) {
+	s.Helper()
+	s.must(s.ApplyText(s.Context(), s.gateway.at(manifest, s.host)))
 }
 
 func (s *scene) through(path string, rate int) stream.Spec {
 	s.Helper()
-	spec, err := s.Through(s.Context(), s.host, path, rate)
+	spec, err := s.At(s.Context(), s.gateway.namespace, s.gateway.name, s.host, path, rate)
 	s.must(err)
 	return spec
 }

@@ -11,7 +11,11 @@ import (
 // TestABTesting: who matches gets the new revision and nobody else does, until it is promoted.
 func TestABTesting(t *testing.T) {
 	t.Parallel()
-	s := openSample(t, "ab", "canary-ab.yaml")
+	openSample(t, "ab", "canary-ab.yaml").testsAB()
+}
+
+func (s *scene) testsAB() {
+	s.Helper()
 	insiders, always := s.through("/version", faultRate), s.through("/version", faultRate)
 	insiders.Headers = map[string]string{"x-canary": "insider"}
 	always.Headers = map[string]string{"Cookie": "theme=dark; canary=always"}
@@ -74,7 +78,11 @@ func TestMirroring(t *testing.T) {
 // TestSessionAffinity: who has met the canary stays on it at any weight, and is let go with its end.
 func TestSessionAffinity(t *testing.T) {
 	t.Parallel()
-	s := openSample(t, "affinity", "canary-affinity.yaml")
+	openSample(t, "affinity", "canary-affinity.yaml").keepsUsers()
+}
+
+func (s *scene) keepsUsers() {
+	s.Helper()
 	s.setImage("6.0.1")
 	c := s.untilWeight("6.0.1", 10)
 	cookie := c.Spec.Analysis.SessionAffinity.CookieName + "=" + c.Status.SessionAffinityCookie
@@ -87,7 +95,7 @@ func TestSessionAffinity(t *testing.T) {
 	s.wantVersion("kept", "6.0.1", from, from.Add(5*time.Second))
 	seen := s.users(from, from.Add(5*time.Second))
 	if seen.Cookies[cookie] == 0 || seen.Cookies[cookie] != seen.Versions["6.0.1"] {
-		t.Errorf("%d answers of the canary, %d of them with cookie %s", seen.Versions["6.0.1"], seen.Cookies[cookie], cookie)
+		s.Errorf("%d answers of the canary, %d of them with cookie %s", seen.Versions["6.0.1"], seen.Cookies[cookie], cookie)
 	}
 	s.command("abort")
 	s.untilEnded("6.0.1", v1beta1.OutcomeFailed)
@@ -100,7 +108,11 @@ func TestSessionAffinity(t *testing.T) {
 // TestSteps walks a list that begins with insiders and a fraction of a percent.
 func TestSteps(t *testing.T) {
 	t.Parallel()
-	s := openSample(t, "steps", "canary-steps.yaml")
+	openSample(t, "steps", "canary-steps.yaml").walksSteps()
+}
+
+func (s *scene) walksSteps() {
+	s.Helper()
 	insiders := s.through("/version", faultRate)
 	insiders.Headers = map[string]string{"x-canary": "insider"}
 	s.load("insiders", insiders)
@@ -120,11 +132,11 @@ func TestSteps(t *testing.T) {
 		}
 	}
 	var got []int64
-	for _, w := range s.route.seen(t) {
+	for _, w := range s.route.seen(s.T) {
 		got = append(got, w.tenths)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(append(want, 0)) {
-		t.Errorf("weights in tenths of a percent %v, want %v", got, append(want, 0))
+		s.Errorf("weights in tenths of a percent %v, want %v", got, append(want, 0))
 	}
 }
 
@@ -134,13 +146,8 @@ func TestGates(t *testing.T) {
 	s := prepare(t, "gates")
 	s.must(s.ApplyFolder(t.Context(), "deploy/loadtester", s.ns))
 	s.must(s.RolledOut(t.Context(), s.ns, "loadtester"))
-	s.applySample("gloo-virtualservice.yaml")
-	s.applySample("canary-gates.yaml")
-	s.must(s.WaitInitialized(t.Context(), s.ns))
-	spec := s.through("/version", userRate)
-	s.must(s.WaitServing(t.Context(), spec))
-	s.route = record(t, s.Client, s.ns)
-	s.load("users", spec)
+	s.applySamples("gloo-virtualservice.yaml", "canary-gates.yaml")
+	s.open()
 	s.setImage("6.0.1")
 	s.until("it waits for somebody", func(c *v1beta1.Canary) bool {
 		return c.Status.Phase == v1beta1.PhaseWaitingPromotion && c.Status.Reason == "WaitingForApproval"

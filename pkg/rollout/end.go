@@ -151,6 +151,7 @@ func (p *plan) drained(how string) {
 	}
 	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec && p.status.PausedAt == nil {
 		p.conclude()
+		p.move(p.ended())
 		p.startRollout(t)
 		return
 	}
@@ -168,30 +169,40 @@ func (p *plan) scaleDown() {
 	if p.Canary.Exists && p.Canary.Replicas != 0 {
 		return
 	}
-	r := p.status.Rollout
 	p.conclude()
+	switch p.status.Rollout.Outcome {
+	case v1beta1.OutcomePromoted:
+		p.status.Phase = v1beta1.PhaseSucceeded
+	case v1beta1.OutcomeFailed:
+		p.status.Phase = v1beta1.PhaseFailed
+	default:
+		p.status.Phase = v1beta1.PhaseInitialized
+		p.status.LastAppliedSpec = p.status.LastPromotedSpec
+	}
+	p.move(p.ended())
+}
+
+// ended tells what came of a rollout.
+func (p *plan) ended() Telling {
+	r := p.status.Rollout
 	took := span(r.EndedAt.Sub(r.StartedAt.Time))
 	t := Telling{Moment: Ended, Severity: Info}
 	switch r.Outcome {
 	case v1beta1.OutcomePromoted:
-		p.status.Phase = v1beta1.PhaseSucceeded
 		t.Reason = "Promoted"
 		t.What = fmt.Sprintf("%s promoted after %s", r.Revision.Image, took)
 		t.Why = r.Message
 	case v1beta1.OutcomeFailed:
-		p.status.Phase = v1beta1.PhaseFailed
 		t.Reason, t.Severity = "RolledBack", Error
 		t.What = fmt.Sprintf("%s rolled back after %s", r.Revision.Image, took)
 		t.Why = r.Message
 		t.Next = fmt.Sprintf("All traffic is on %s, %d of %d pods ready; the canary is at zero. Push a fix: the rejected template is held until it changes",
 			r.From.Image, p.Primary.Available, p.Primary.Replicas)
 	default:
-		p.status.Phase = v1beta1.PhaseInitialized
-		p.status.LastAppliedSpec = p.status.LastPromotedSpec
 		t.Reason, t.What, t.Why = r.Reason, fmt.Sprintf("rollout of %s ended after %s", r.Revision.Image, took), r.Message
 		t.Next = fmt.Sprintf("All traffic is on %s", p.status.Promoted.Image)
 	}
-	p.move(t)
+	return t
 }
 
 // conclude closes the rollout's books.

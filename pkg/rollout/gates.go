@@ -44,7 +44,7 @@ func (p *plan) closedGates(kind string) []hook {
 		if slices.Contains(r.PassedHooks, h.id()) {
 			continue
 		}
-		a, ok := p.poll(Question{Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index}, p.gateTurn())
+		a, ok := p.askGate(h)
 		if ok && a.Measurement.Evidence == analysis.Measured && a.Measurement.Value != 0 {
 			r.PassedHooks = append(r.PassedHooks, h.id())
 			p.move(Telling{Reason: "GatePassed", Moment: Moved, Severity: Info, What: fmt.Sprintf("%s passed (%s)", h.Name, kind)})
@@ -149,7 +149,7 @@ func (p *plan) gateOverdue(h hook, limit time.Duration) {
 func (p *plan) rollbackAsked() bool {
 	for _, h := range p.hooks(v1beta1.HookRollback) {
 		p.wakeAt(p.status.Rollout.Since.Add(time.Duration(p.gateTurn()+1) * gatePoll))
-		a, ok := p.poll(Question{Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index}, p.gateTurn())
+		a, ok := p.askGate(h)
 		if ok && a.Measurement.Evidence == analysis.Measured && a.Measurement.Value != 0 {
 			why := fmt.Sprintf("hook %s (rollback) asked for it", h.Name)
 			if p.status.Rollout.Step == v1beta1.StepBaking {

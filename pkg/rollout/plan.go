@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -125,13 +126,21 @@ func (p *plan) move(t Telling) {
 	p.status.LastTransitionTime = second(p.Now)
 	p.status.Journal = append(p.status.Journal, v1beta1.JournalEntry{
 		At: second(p.Now), Transition: p.status.Transition, Index: p.told,
-		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted,
+		Reason: t.Reason, Moment: string(t.Moment), Severity: string(t.Severity), Muted: t.Muted, Rollout: p.rolloutOf(t),
 		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++
 	if n := len(p.status.Journal); n > maxJournal {
 		p.status.Journal = p.status.Journal[n-maxJournal:]
 	}
+}
+
+// rolloutOf numbers the rollout that a telling is about.
+func (p *plan) rolloutOf(t Telling) int64 {
+	if p.status.Rollout == nil || t.Moment == Notice {
+		return 0
+	}
+	return p.status.Rollout.Number
 }
 
 const (
@@ -197,6 +206,7 @@ func (p *plan) wakeAt(t time.Time) {
 
 // ask returns the answer to a question, or puts the question.
 func (p *plan) ask(q Question) (Answer, bool) {
+	q.Subject = p.key(q, -1)
 	a, ok := p.Answers[q.Key]
 	if !ok {
 		p.questions = append(p.questions, q)
@@ -210,36 +220,47 @@ const turns = 4
 
 // poll puts a question anew with every turn and returns the newest answer there is.
 func (p *plan) poll(q Question, turn int64) (Answer, bool) {
-	q.Key = p.key(q.Kind, q.Index, turn)
+	q.Key = p.key(q, turn)
 	if a, ok := p.ask(q); ok {
 		return a, true
 	}
 	for t := turn - 1; t >= max(0, turn-turns); t-- {
-		if a, ok := p.Answers[p.key(q.Kind, q.Index, t)]; ok {
+		if a, ok := p.Answers[p.key(q, t)]; ok {
 			return a, true
 		}
 	}
 	return Answer{}, false
 }
 
-// key names a question of the present step: one of another run, step or attempt never answers it.
-func (p *plan) key(kind QuestionKind, index int, turn int64) string {
-	return fmt.Sprintf("%s%d/%d/%s/%d", stepKey(p.Object, p.status), turn, p.Object.Generation, kind, index)
+// key names a question of the present step: one of another run, step or attempt never answers it. A
+// gate is asked all along its step, however often that is judged meanwhile.
+func (p *plan) key(q Question, turn int64) string {
+	attempt := attemptKey(p.Object, p.status)
+	if q.gate {
+		attempt = gateKey(p.Object, p.status)
+	}
+	return fmt.Sprintf("%s%d/%d/%s/%d", attempt, turn, p.Object.Generation, q.Kind, q.Index)
 }
 
-// stepKey begins the keys of a step's questions. The run is named by when it began too: a canary
-// whose status was lost counts its runs anew.
+// stepKey begins the keys of a step's questions. Run and step are named by when they began too: a canary
+// whose status was lost counts its runs anew, and each weight is a step of the same name.
 func stepKey(c *v1beta1.Canary, s *v1beta1.CanaryStatus) string {
 	r := s.Rollout
-	return fmt.Sprintf("%s/%d-%x/%s/%d.", c.UID, r.Number, r.StartedAt.UnixMicro(), r.Step, r.Attempt)
+	return fmt.Sprintf("%s/%d-%x/%s-%x/", c.UID, r.Number, r.StartedAt.UnixMicro(), r.Step, r.Since.UnixMicro())
 }
 
-// KeyPrefix is what the keys of all questions of the running step begin with; empty when none runs.
-func KeyPrefix(c *v1beta1.Canary) string {
+func attemptKey(c *v1beta1.Canary, s *v1beta1.CanaryStatus) string {
+	return fmt.Sprintf("%s%d.", stepKey(c, s), s.Rollout.Attempt)
+}
+
+func gateKey(c *v1beta1.Canary, s *v1beta1.CanaryStatus) string { return stepKey(c, s) + "gate." }
+
+// Waits is true for the keys of questions that a status waits for.
+func Waits(c *v1beta1.Canary, key string) bool {
 	if r := c.Status.Rollout; r == nil || r.EndedAt != nil {
-		return ""
+		return false
 	}
-	return stepKey(c, &c.Status)
+	return strings.HasPrefix(key, attemptKey(c, &c.Status)) || strings.HasPrefix(key, gateKey(c, &c.Status))
 }
 
 // ending is true while a rollout is on its way back to rest: nothing but the world may hold it.

@@ -166,12 +166,17 @@ const (
 // Question is asked after the commit of the status that it belongs to.
 type Question struct {
 	// Key is the same whenever the same question is asked again, and unlike any other question's.
-	Key  string
-	Kind QuestionKind
+	Key string
+	// Subject is what is asked, the same with every turn: while it is being asked it is not put again,
+	// and the answer is one to the latest turn.
+	Subject string
+	Kind    QuestionKind
 	// Metric or Hook that is asked, and its index among those of its step: names may repeat.
 	Metric *v1beta1.CanaryMetric
 	Hook   *v1beta1.CanaryWebhook
 	Index  int
+	// gate is true for hooks that are asked all along a step.
+	gate bool
 	// Primary is true where the metric is asked of the primary's pods.
 	Primary bool
 	// Since bounds every look back: nothing before it is this revision's, or this weight's.

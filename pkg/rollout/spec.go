@@ -31,7 +31,20 @@ func (p *plan) hooks(kind string) []hook {
 
 // askHook asks a hook once for each attempt.
 func (p *plan) askHook(h hook) (Answer, bool) {
-	return p.ask(Question{Key: p.key(AskHook, h.index, 0), Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index})
+	q := h.question()
+	q.Key = p.key(q, 0)
+	return p.ask(q)
+}
+
+func (h *hook) question() Question {
+	return Question{Kind: AskHook, Hook: &h.CanaryWebhook, Index: h.index}
+}
+
+// askGate asks a hook again and again, as long as its step lasts.
+func (p *plan) askGate(h hook) (Answer, bool) {
+	q := h.question()
+	q.gate = true
+	return p.poll(q, p.gateTurn())
 }
 
 // need is how many canary pods a share of the load takes. Where their number is given, all of them do.

@@ -103,7 +103,7 @@ func (p *plan) hooksPassed(kind string) bool {
 func (p *plan) rememberPassed(kind string) {
 	r := p.status.Rollout
 	for _, h := range p.hooks(kind) {
-		a := p.Answers[p.key(AskHook, h.index, 0)].Measurement
+		a := p.Answers[p.key(h.question(), 0)].Measurement
 		if a.Evidence == analysis.Measured && a.Value != 0 && !slices.Contains(r.PassedHooks, h.id()) {
 			r.PassedHooks = append(r.PassedHooks, h.id())
 		}

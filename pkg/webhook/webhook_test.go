@@ -19,10 +19,14 @@ import (
 )
 
 var payload = Payload{Name: "podinfo", Namespace: "apps", Phase: v1beta1.PhaseProgressing, Checksum: "abc",
-	Metadata: map[string]string{"cmd": "hey"}}
+	Metadata: map[string]string{"cmd": "hey"}, Rollout: 3, Image: "podinfo:6.0.1", Promoted: "podinfo:6.0.0", CanaryWeight: 125}
 
 func hook(address string) v1beta1.CanaryWebhook {
 	return v1beta1.CanaryWebhook{Name: "load", URL: address, Timeout: "5s"}
+}
+
+func call(h v1beta1.CanaryWebhook) Request {
+	return Request{Hook: h, Payload: payload, Key: "u/1/Analysing/0"}
 }
 
 func TestReplies(t *testing.T) {
@@ -37,7 +41,7 @@ func TestReplies(t *testing.T) {
 		"204 passes":                      {204, "", Reply{Passed: true}},
 		"a refusal is shown in its words": {403, "not on\n  Fridays", Reply{Message: "HTTP 403: not on Fridays"}},
 		"a refusal without words":         {412, "", Reply{Message: "HTTP 412"}},
-		"a failure is a refusal too":      {500, "oops", Reply{Message: "HTTP 500: oops"}},
+		"a failure is a refusal too":      {500, "oops", Reply{Again: true, Message: "HTTP 500: oops"}},
 		"not modified is no pass":         {304, "", Reply{Message: "HTTP 304"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -46,7 +50,7 @@ func TestReplies(t *testing.T) {
 				_, _ = io.WriteString(w, test.body) // 204 and 304 have none
 			}))
 			defer s.Close()
-			got, err := New(nil, "").Call(t.Context(), hook(s.URL), payload, "key")
+			got, err := New(nil, "").Call(t.Context(), call(hook(s.URL)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,13 +71,13 @@ func TestRequest(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	if _, err := New(nil, "").Call(t.Context(), hook(s.URL), payload, "u/1/Analysing"); err != nil {
+	if _, err := New(nil, "").Call(t.Context(), call(hook(s.URL))); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(payload, got); diff != "" {
 		t.Errorf("payload (-want +got):\n%s", diff)
 	}
-	if k := header.Get("Idempotency-Key"); k != "u/1/Analysing" {
+	if k := header.Get("Idempotency-Key"); k != "u/1/Analysing/0" {
 		t.Errorf("the key is %q", k)
 	}
 	if a := header.Get("Authorization"); a != "" {
@@ -104,7 +108,7 @@ func TestRetries(t *testing.T) {
 			defer s.Close()
 			h := hook(s.URL)
 			h.Retries = test.retries
-			got, err := New(nil, "").Call(t.Context(), h, payload, "key")
+			got, err := New(nil, "").Call(t.Context(), call(h))
 			if err != nil || got.Passed != test.passed || calls.Load() != test.calls {
 				t.Errorf("got %+v %v after %d calls, want passed %t after %d", got, err, calls.Load(), test.passed, test.calls)
 			}
@@ -116,7 +120,7 @@ func TestAnUnreachableHookSaysWhereAndNoSecret(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
 	address := strings.Replace(s.URL, "http://", "http://user:secret@", 1) + "/?token=secret"
-	_, err := New(nil, "").Call(t.Context(), hook(address), payload, "key")
+	_, err := New(nil, "").Call(t.Context(), call(hook(address)))
 	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), strings.TrimPrefix(s.URL, "http://")) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
@@ -126,12 +130,12 @@ func TestTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
 	s.Config.ErrorLog = nil
-	if _, err := New(nil, "").Call(t.Context(), hook(s.URL), payload, "key"); !errors.Is(err, ErrUnreachable) {
+	if _, err := New(nil, "").Call(t.Context(), call(hook(s.URL))); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("an unknown certificate: got %v", err)
 	}
 	h := hook(s.URL)
 	h.DisableTLS = true
-	if got, err := New(nil, "").Call(t.Context(), h, payload, "key"); err != nil || !got.Passed {
+	if got, err := New(nil, "").Call(t.Context(), call(h)); err != nil || !got.Passed {
 		t.Errorf("with disableTLS: got %+v %v", got, err)
 	}
 }
@@ -175,7 +179,7 @@ func TestTheTokenIsReadAnewAndSentToTrustedHosts(t *testing.T) {
 		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Call(t.Context(), hook(s.URL), payload, "key"); err != nil {
+		if _, err := c.Call(t.Context(), call(hook(s.URL))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -185,7 +189,7 @@ func TestTheTokenIsReadAnewAndSentToTrustedHosts(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Call(t.Context(), hook(s.URL), payload, "key"); !errors.Is(err, ErrUnreachable) {
+	if _, err := c.Call(t.Context(), call(hook(s.URL))); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("without its token: got %v", err)
 	}
 }
@@ -201,7 +205,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	reply, err := New([]string{s.URL}, file).Call(t.Context(), hook(s.URL), payload, "key")
+	reply, err := New([]string{s.URL}, file).Call(t.Context(), call(hook(s.URL)))
 	if err != nil || reply.Passed || !strings.HasPrefix(reply.Message, "HTTP 307") {
 		t.Errorf("reply %+v, %v; want a refusal that says HTTP 307", reply, err)
 	}

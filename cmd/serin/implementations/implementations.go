@@ -13,13 +13,18 @@ import (
 	"github.com/serin-dev/serin/notifier/slack"
 	"github.com/serin-dev/serin/notifier/webhook"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gatewayapi"
 	"github.com/serin-dev/serin/router/gloo"
+	"github.com/serin-dev/serin/router/kubernetes"
 )
 
 // Routers by the values of spec.provider.
 func Routers() *router.Registry {
 	r := &router.Registry{}
+	must(r.Add("gatewayapi:v1", gatewayapi.New))
+	must(r.Add("gatewayapi:v1beta1", gatewayapi.New)) // by that name too it is v1 that is spoken
 	must(r.Add("gloo", gloo.New))
+	must(r.Add("kubernetes", kubernetes.New))
 	return r
 }
 

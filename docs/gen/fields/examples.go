@@ -22,6 +22,8 @@ var samples = map[reflect.Type]any{
 	reflect.TypeFor[v1beta1.CorsPolicy]():       v1beta1.CorsPolicy{},
 	reflect.TypeFor[v1beta1.Concurrency]():      v1beta1.Concurrency{Max: 1},
 
+	reflect.TypeFor[v1beta1.LocalObjectReference]():        v1beta1.LocalObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "other"},
+	reflect.TypeFor[v1beta1.CrossNamespaceNameReference](): v1beta1.CrossNamespaceNameReference{Name: "other"},
 	reflect.TypeFor[v1beta1.CrossNamespaceObjectReference](): v1beta1.CrossNamespaceObjectReference{
 		APIVersion: "gloo.solo.io/v1", Kind: "Upstream", Name: "some"},
 }
@@ -65,7 +67,7 @@ var values = map[string]any{
 	"service.backendTimeout":                "5s",
 	"service.retries.perTryTimeout":         "5s",
 	"service.rewrite.uri":                   "/other",
-	"service.rewrite.type":                  "ReplaceFullPath",
+	"service.rewrite.type":                  "ReplacePrefixMatch",
 	"service.match[].method":                &v1beta1.StringMatch{Exact: "GET"},
 	"service.match[].uri":                   &v1beta1.StringMatch{Prefix: "/other"},
 	"service.hosts":                         []string{"other.example.com"},

@@ -68,6 +68,31 @@ func (o *objects) note(obj client.Object) {
 	o.written[fmt.Sprint(u.GroupVersionKind(), u.GetNamespace(), u.GetName())] = u
 }
 
+// serve lets a controller that can do everything accept the HTTPRoutes.
+func (o *objects) serve(ctx context.Context) error {
+	for _, u := range o.written {
+		if u.GetKind() != "HTTPRoute" {
+			continue
+		}
+		live := u.DeepCopy()
+		if err := o.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
+			return err
+		}
+		parents, _, _ := unstructured.NestedSlice(live.Object, "spec", "parentRefs")
+		var said []any
+		for _, p := range parents {
+			said = append(said, map[string]any{"parentRef": p, "controllerName": "istio.io/gateway-controller"})
+		}
+		if err := unstructured.SetNestedSlice(live.Object, said, "status", "parents"); err != nil {
+			return err
+		}
+		if err := o.Client.Update(ctx, live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // state is every object that was written, as it stands.
 func (o *objects) state(ctx context.Context) (string, error) {
 	var all []string
@@ -100,39 +125,49 @@ func (m everyKind) RESTMappings(kind schema.GroupKind, versions ...string) ([]*m
 }
 
 // routed is what a router makes of a Canary and of what its rollout asks of the route: the objects
-// after each wish, or why it refuses.
-func routed(r *router.Registry, provider string, t router.Target, wishes []rollout.RouteWish) (string, error) {
+// after each wish, or why it refuses, and what it has to say of the route.
+func routed(build router.Factory, t router.Target, wishes []rollout.RouteWish) (out routing, err error) {
 	o := newObjects()
-	build, err := r.Get(provider)
-	if err != nil {
-		return "", err
-	}
 	rt, err := build(o)
 	if err != nil {
-		return "", err
+		return out, err
 	}
 	ctx := context.Background()
-	if err := rt.Ensure(ctx, t, 1); err != nil {
-		return refusal(err)
+	for range 2 { // some things wait for the first word of whoever serves the route
+		if err := rt.Ensure(ctx, t, 1); err != nil {
+			return refusal(err)
+		}
+		if err := o.serve(ctx); err != nil {
+			return out, err
+		}
 	}
+	state, err := rt.Get(ctx, t)
+	if err != nil {
+		return out, err
+	}
+	out.says = encode(state.Problems)
 	var all []string
 	for _, w := range wishes {
-		if err := rt.Set(ctx, t, router.Traffic{Weights: router.Split(w.CanaryWeight), Rules: w.Rules}, 1); err != nil {
+		if err := rt.Set(ctx, t, router.Traffic{Weights: router.Split(w.CanaryWeight), Rules: rt.Features().Heed(w.Rules)}, 1); err != nil {
 			return refusal(err)
 		}
 		now, err := o.state(ctx)
 		if err != nil {
-			return "", err
+			return out, err
 		}
 		all = append(all, now)
 	}
-	return strings.Join(slices.Compact(all), "\n\n"), nil
+	out.objects = strings.Join(slices.Compact(all), "\n\n")
+	return out, nil
 }
 
+// routing is what came of a route.
+type routing struct{ objects, says string }
+
 // refusal in words is an outcome, anything else is a mistake of ours.
-func refusal(err error) (string, error) {
+func refusal(err error) (routing, error) {
 	if no, ok := errors.AsType[*router.NotReady](err); ok {
-		return no.Error(), nil
+		return routing{objects: no.Error()}, nil
 	}
-	return "", err
+	return routing{}, err
 }

@@ -59,11 +59,17 @@ func elem(t reflect.Type) (reflect.Type, string) {
 	}
 }
 
-// opened is true for an object whose fields get rows of their own. What a step shares with the whole
-// analysis has its rows there.
+// opened is true for an object whose fields get rows of their own. A reference is one field, and what a
+// step shares with the whole analysis has its rows there.
 func opened(t reflect.Type, path string) bool {
+	switch t {
+	case reflect.TypeFor[v1beta1.LocalObjectReference](), reflect.TypeFor[v1beta1.CrossNamespaceObjectReference](),
+		reflect.TypeFor[v1beta1.CrossNamespaceNameReference](), reflect.TypeFor[v1beta1.StringMatch]():
+		return false
+	}
+
 	shared := t == reflect.TypeFor[v1beta1.CanaryMetric]() || t == reflect.TypeFor[v1beta1.CanaryWebhook]() || t == reflect.TypeFor[v1beta1.CanaryMatch]()
-	return t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath(), module) && t != reflect.TypeFor[v1beta1.StringMatch]() &&
+	return t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath(), module) &&
 		!(shared && strings.HasPrefix(path, "analysis.steps[]."))
 }
 
@@ -146,6 +152,10 @@ func give(v reflect.Value, path string) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("x-other"), one)
 	case reflect.Struct:
+		if one := sample(v.Type()); !one.IsZero() {
+			v.Set(one)
+			return
+		}
 		give(v.Field(0), path)
 	case reflect.String:
 		v.SetString("other")

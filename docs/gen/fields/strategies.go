@@ -37,7 +37,7 @@ func canaryWith(a v1beta1.CanaryAnalysis, provider string) *v1beta1.Canary {
 
 // admitted holds what the CRD says of the whole analysis: only one way of giving steps is taken, and
 // where it is not this strategy's, the field makes another strategy of it.
-func admitted(without, with *v1beta1.Canary) bool {
+func admitted(plain, with *v1beta1.Canary) bool {
 	a := with.Spec.Analysis
 	ways := 0
 	for _, set := range []bool{a.Iterations > 0, a.StepWeight > 0, len(a.StepWeights) > 0, len(a.Steps) > 0} {
@@ -45,5 +45,5 @@ func admitted(without, with *v1beta1.Canary) bool {
 			ways++
 		}
 	}
-	return ways == 1 && a.Strategy() == without.Spec.Analysis.Strategy() && (len(a.Steps) == 0 || len(a.Match) == 0 && !a.Mirror)
+	return ways == 1 && a.Strategy() == plain.Spec.Analysis.Strategy() && (len(a.Steps) == 0 || len(a.Match) == 0 && !a.Mirror)
 }

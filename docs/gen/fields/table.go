@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/pkg/rollout"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -18,8 +21,9 @@ type row struct {
 	routers map[string][]string
 	// told by what: a rollout that went otherwise, a route that did, or the packages that read the field.
 	told []string
-	// said are the routers with which the operator says that it has no effect, or refuses it.
-	said []string
+	// said are the routers with which the operator says that it has no effect, or refuses it; covered
+	// are those with which it says so of the analysis as a whole.
+	said, covered []string
 }
 
 // prober plays each rollout and writes each route once.
@@ -28,11 +32,11 @@ type prober struct {
 	built    map[string]router.Router
 	code     map[string][]string
 	plays    map[string]outcome
-	routes   map[string]string
+	routes   map[string]routing
 }
 
 func table() ([]row, error) {
-	p := &prober{registry: implementations.Routers(), built: map[string]router.Router{}, plays: map[string]outcome{}, routes: map[string]string{}}
+	p := &prober{registry: implementations.Routers(), built: map[string]router.Router{}, plays: map[string]outcome{}, routes: map[string]routing{}}
 	for _, name := range p.registry.Names() {
 		build, err := p.registry.Get(name)
 		if err != nil {
@@ -61,58 +65,71 @@ func (p *prober) row(f field) (row, error) {
 	r := row{field: f, routers: map[string][]string{}}
 	for _, name := range p.registry.Names() {
 		for _, s := range strategies {
-			by, said, err := p.effect(f, name, s)
+			e, err := p.effect(f, name, s)
 			if err != nil {
-				return r, err
+				return r, fmt.Errorf("%s with %s: %w", f.path, name, err)
 			}
-			if said && !slices.Contains(r.said, name) {
-				r.said = append(r.said, name)
-			}
-			if by == "" {
-				continue
-			}
-			r.routers[s.name] = append(r.routers[s.name], name)
-			if !slices.Contains(r.told, by) {
-				r.told = append(r.told, by)
+			note(&r.said, name, e.said)
+			note(&r.covered, name, e.covered)
+			note(&r.told, e.by, e.by != "")
+			if e.by != "" {
+				r.routers[s.name] = append(r.routers[s.name], name)
 			}
 		}
 	}
-	if len(r.told) == 0 {
-		p.read(&r)
-	}
+	p.read(&r)
 	return r, nil
 }
 
-// effect says by what a field shows with a router and a strategy, and whether the operator says that
-// it does not.
-func (p *prober) effect(f field, provider string, s strategy) (by string, said bool, err error) {
+func note(list *[]string, name string, is bool) {
+	if is && !slices.Contains(*list, name) {
+		*list = append(*list, name)
+	}
+}
+
+// effect is what comes of a field with one router and one strategy.
+type effect struct {
+	// by what it shows; empty where it has no effect.
+	by string
+	// said: the operator says that it has none, or refuses it. covered: it says so of the analysis as
+	// it is anyway, and so of each of its fields.
+	said, covered bool
+}
+
+func (p *prober) effect(f field, provider string, s strategy) (effect, error) {
+	e := effect{covered: strings.HasPrefix(f.path, "analysis.") && p.says(canaryWith(s.analyses[0], provider), provider) != ""}
 	weighted := p.built[provider].Features().Weights
 	for _, a := range s.analyses {
 		plain := canaryWith(a, provider)
 		without, with := f.set(plain)
-		if !admitted(without, with) {
+		if !admitted(plain, with) {
 			continue
 		}
 		if p.says(with, provider) != p.says(plain, provider) {
-			said = true
+			e.said = true
 			continue
 		}
-		if p.playsDiffer(f, without, with, weighted) {
-			return "plan", false, nil
+		before, after := p.asked(plain, weighted), p.asked(plain, weighted)
+		if strings.HasPrefix(f.path, "analysis.") { // the plan hands some of it on unread
+			before, after = p.asked(without, weighted), p.asked(with, weighted)
 		}
-		before, err := p.route(provider, without, weighted)
+		if slices.Contains(p.readers(f), "pkg/rollout") && p.playsDiffer(without, with, weighted) {
+			return effect{by: "plan"}, nil
+		}
+		was, err := p.route(provider, without, before)
 		if err != nil {
-			return "", false, err
+			return e, err
 		}
-		after, err := p.route(provider, with, weighted)
+		is, err := p.route(provider, with, after)
 		if err != nil {
-			return "", false, err
+			return e, err
 		}
-		if before != after {
-			return "route", false, nil
+		if was.objects != is.objects {
+			return effect{by: "route"}, nil
 		}
+		e.said = e.said || was.says != is.says
 	}
-	return "", said, nil
+	return e, nil
 }
 
 // says is what the operator refuses and ignores.
@@ -120,17 +137,21 @@ func (p *prober) says(c *v1beta1.Canary, provider string) string {
 	c = c.DeepCopy()
 	c.Spec.Provider = provider
 	refused, ignored := canary.Check(c, p.built[provider])
+	if len(refused)+len(ignored) == 0 {
+		return ""
+	}
 	return encode([]any{refused, ignored})
 }
 
-// playsDiffer plays only what the plan reads.
-func (p *prober) playsDiffer(f field, without, with *v1beta1.Canary, weighted bool) bool {
-	if !slices.Contains(p.readers(f), "pkg/rollout") {
-		return false
-	}
+func (p *prober) playsDiffer(without, with *v1beta1.Canary, weighted bool) bool {
 	return slices.ContainsFunc(situations, func(s situation) bool {
 		return p.play(without, weighted, s).seen != p.play(with, weighted, s).seen
 	})
+}
+
+// asked is what a rollout that goes well asks of its route.
+func (p *prober) asked(c *v1beta1.Canary, weighted bool) []rollout.RouteWish {
+	return p.play(c, weighted, situations[0]).route
 }
 
 func (p *prober) play(c *v1beta1.Canary, weighted bool, s situation) outcome {
@@ -143,32 +164,38 @@ func (p *prober) play(c *v1beta1.Canary, weighted bool, s situation) outcome {
 	return o
 }
 
-func (p *prober) route(provider string, c *v1beta1.Canary, weighted bool) (string, error) {
-	wishes, t := p.play(c, weighted, situations[0]).route, canary.RouteTarget(c)
-	key := encode([]any{provider, t, wishes})
+// route is what a router makes of a Canary and of what is asked of its route. One router may have
+// several names.
+func (p *prober) route(provider string, c *v1beta1.Canary, wishes []rollout.RouteWish) (routing, error) {
+	t := canary.RouteTarget(c)
+	key := encode([]any{fmt.Sprintf("%T", p.built[provider]), t, wishes})
 	o, ok := p.routes[key]
-	if !ok {
-		var err error
-		if o, err = routed(p.registry, provider, t, wishes); err != nil {
-			return "", err
-		}
-		p.routes[key] = o
+	if ok {
+		return o, nil
 	}
-	return o, nil
+	build, err := p.registry.Get(provider)
+	if err != nil {
+		return o, err
+	}
+	p.routes[key], err = routed(build, t, wishes)
+	return p.routes[key], err
 }
 
-// read takes the code's word for a field that shows in no rollout and no route: who reads it heeds
-// it, with every strategy, and with every router with which the operator does not say otherwise. The
-// plan's word is not enough: what it heeds shows.
+// read takes the code's word where a field shows in no rollout and no route: who reads it heeds it, with
+// every strategy, and with every router with which the operator does not say otherwise. What the plan
+// heeds shows, and so does what a router heeds where there is one that does.
 func (p *prober) read(r *row) {
-	by := slices.DeleteFunc(p.readers(r.field), func(s string) bool { return s == "pkg/rollout" })
-	routers := slices.DeleteFunc(p.registry.Names(), func(s string) bool { return slices.Contains(r.said, s) })
+	shown := r.all()
+	by := slices.DeleteFunc(p.readers(r.field), func(s string) bool {
+		return s == "pkg/rollout" || s == "router" || strings.HasPrefix(s, "router/") || len(shown) > 0 && !strings.HasPrefix(s, "pkg/workload")
+	})
+	routers := slices.DeleteFunc(p.registry.Names(), func(s string) bool { return slices.Contains(r.said, s) || slices.Contains(shown, s) })
 	if len(by) == 0 || len(routers) == 0 {
 		return
 	}
-	r.told = by
+	r.told = append(r.told, by...)
 	for _, s := range strategies {
-		r.routers[s.name] = routers
+		r.routers[s.name] = slices.Sorted(slices.Values(append(r.routers[s.name], routers...)))
 	}
 }
 

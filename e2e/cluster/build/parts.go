@@ -13,6 +13,7 @@ const (
 	CoreDNSVersion       = "v1.15.0"
 	MetricsServerVersion = "v0.9.0"
 	EnvoyVersion         = "1.40.0"
+	TraefikVersion       = "3.7.15"
 	heyVersion           = "v0.1.5"
 )
 
