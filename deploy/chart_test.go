@@ -32,6 +32,7 @@ var everything = []string{
 	"--set", "leaderElection.replicaCount=2",
 	"--set", "trustedLoadtesters={http://loadtester.test/,https://loadtester.shop/}",
 	"--set-json", `metricSecrets=[{"namespace":"test","names":["a","b"]},{"namespace":"shop","names":["c"]},{"namespace":"test","names":["b","d"]}]`,
+	"--set-json", `configTracking.secretNamespaces=["test","shop","test"]`,
 	"--set-json", `imagePullSecrets=[{"name":"registry"}]`,
 }
 
@@ -42,7 +43,7 @@ func TestFlagsFollowTheValues(t *testing.T) {
 	}{
 		"nothing set": {nil, []string{
 			"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name",
-			"--slack-user=serin", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+			"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
 		}},
 		"what the field's users set": {
 			[]string{"--set", "meshProvider=istio,metricsServer=http://prometheus.monitoring:9090,clusterName=prod: eu,namespace=shop,logLevel=debug",
@@ -50,14 +51,14 @@ func TestFlagsFollowTheValues(t *testing.T) {
 			[]string{
 				"--provider=istio", "--metrics-server=http://prometheus.monitoring:9090", "--selector-labels=app,component",
 				"--slack-user=canary bird", "--slack-channel=#rollouts", "--cluster-name=prod: eu", "--namespace=shop",
-				"--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=debug",
+				"--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=debug",
 			},
 		},
 		"the Prometheus that comes with it is asked": {
 			[]string{"--set", "prometheus.install=true,metricsServer=http://elsewhere:9090"},
 			[]string{
 				"--provider=gloo", "--metrics-server=http://serin-prometheus.serin-system:9090", "--selector-labels=app,name,app.kubernetes.io/name",
-				"--slack-user=serin", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+				"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
 			},
 		},
 		"load testers and more": {
@@ -66,7 +67,7 @@ func TestFlagsFollowTheValues(t *testing.T) {
 				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name",
 				"--slack-user=serin",
 				"--trusted-loadtesters=http://a/,http://b/", "--loadtester-token-file=/var/run/secrets/serin-loadtester/token",
-				"--leader-elect=false", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
+				"--config-tracking=true", "--leader-elect=false", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
 			},
 		},
 	} {

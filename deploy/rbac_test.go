@@ -35,7 +35,7 @@ func rights(rules []rbacv1.PolicyRule) []string {
 func TestClusterWideInstallHasTheRulesOfTheSource(t *testing.T) {
 	all := mustTemplate(t)
 	for name, file := range map[string]string{
-		"serin": "role.yaml", "serin-installs": "installs-role.yaml", "serin-view": "view-role.yaml", "serin-edit": "edit-role.yaml",
+		"serin": "role.yaml", "serin-installs": "installs-role.yaml", "serin-configs": "configs-role.yaml", "serin-view": "view-role.yaml", "serin-edit": "edit-role.yaml",
 	} {
 		if diff := cmp.Diff(rights(role(t, file).Rules), rights(find[*rbacv1.ClusterRole](t, all, name).Rules)); diff != "" {
 			t.Errorf("ClusterRole %s is not deploy/rbac/%s (-want +got):\n%s", name, file, diff)
@@ -45,7 +45,7 @@ func TestClusterWideInstallHasTheRulesOfTheSource(t *testing.T) {
 	if leader.Namespace != namespace {
 		t.Errorf("leader election in namespace %q", leader.Namespace)
 	}
-	for _, name := range []string{"serin", "serin-installs"} {
+	for _, name := range []string{"serin", "serin-installs", "serin-configs"} {
 		if b := find[*rbacv1.ClusterRoleBinding](t, all, name); b.RoleRef.Name != name || b.Subjects[0].Name != "serin" || b.Subjects[0].Namespace != namespace {
 			t.Errorf("ClusterRoleBinding %s: %+v %+v", name, b.RoleRef, b.Subjects)
 		}
@@ -57,7 +57,7 @@ func TestNamespacedInstallHasRightsThereOnly(t *testing.T) {
 	if bindings := list[*rbacv1.ClusterRoleBinding](all); len(bindings) > 0 {
 		t.Errorf("ClusterRoleBinding %s gives rights everywhere", bindings[0].Name)
 	}
-	for name, file := range map[string]string{"serin": "role.yaml", "serin-installs": "installs-role.yaml"} {
+	for name, file := range map[string]string{"serin": "role.yaml", "serin-installs": "installs-role.yaml", "serin-configs": "configs-role.yaml"} {
 		got := find[*rbacv1.Role](t, all, name)
 		if got.Namespace != "shop" {
 			t.Errorf("Role %s is in namespace %q", name, got.Namespace)
@@ -71,6 +71,7 @@ func TestNamespacedInstallHasRightsThereOnly(t *testing.T) {
 	}
 }
 
+// TestSecretsAreReadByNameOnly, but for namespaces in which they are to be tracked.
 func TestSecretsAreReadByNameOnly(t *testing.T) {
 	got := map[string][]string{}
 	for _, o := range mustTemplate(t, everything...) {
@@ -91,6 +92,9 @@ func TestSecretsAreReadByNameOnly(t *testing.T) {
 		"shop": {" secrets c get"},
 		"test": {" secrets a get", " secrets b get", " secrets d get"},
 	}
+	for ns := range want {
+		want[ns] = append(want[ns], rights(role(t, "tracked-secrets-role.yaml").Rules)...)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rights on Secrets by namespace (-want +got):\n%s", diff)
 	}
@@ -102,6 +106,17 @@ func TestNoRulesWithoutThem(t *testing.T) {
 		switch o.(type) {
 		case *rbacv1.ClusterRole, *rbacv1.Role, *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding, *corev1.ServiceAccount:
 			t.Errorf("%s %s", kindOf(o).Kind, o.GetName())
+		}
+	}
+}
+
+// TestNoConfigMapsWithoutTracking: who does not track grants nothing for it.
+func TestNoConfigMapsWithoutTracking(t *testing.T) {
+	for name, given := range granted(mustTemplate(t, append(slices.Clone(everything), "--set", "configTracking.enabled=false")...)) {
+		for _, right := range given {
+			if strings.Contains(right, " configmaps ") || strings.Contains(right, " secrets * ") {
+				t.Errorf("%s: %s", name, right)
+			}
 		}
 	}
 }

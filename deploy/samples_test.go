@@ -76,6 +76,18 @@ func TestSampleStrategiesStandInForEachOther(t *testing.T) {
 	}
 }
 
+// Both samples are of one application, in one place.
+func TestSampleOfTheGatewayAPIFitsTheApplicationToo(t *testing.T) {
+	gloo := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")
+	canary := find[*v1beta1.Canary](t, sample(t, "canary-gatewayapi.yaml"), "podinfo")
+	if canary.Namespace != gloo.Namespace || canary.Spec.TargetRef != gloo.Spec.TargetRef || canary.ApexName() != gloo.ApexName() || canary.Spec.Service.Port != gloo.Spec.Service.Port {
+		t.Errorf("it is of %s/%s port %d", canary.Namespace, canary.ApexName(), canary.Spec.Service.Port)
+	}
+	if len(canary.Spec.Service.GatewayRefs) == 0 {
+		t.Error("nothing says which Gateway the route is for")
+	}
+}
+
 // The hooks reach the load tester that deploy/loadtester installs, and the base trusts it.
 func TestSampleHooksReachATrustedLoadTester(t *testing.T) {
 	canary := find[*v1beta1.Canary](t, sample(t, "canary-gloo.yaml"), "podinfo")

@@ -240,6 +240,7 @@ func TestReleaseFromInstallToUninstall(t *testing.T) {
 // installable is everything but the monitors, whose CRDs are not there.
 func installable() []string {
 	return append(slices.Clone(everything), "--set", "podMonitor.enabled=false,serviceMonitor.enabled=false",
+		"--set-json", "configTracking.secretNamespaces=[]",
 		"--set-json", fmt.Sprintf(`metricSecrets=[{"namespace":%q,"names":["keys"]}]`, namespace))
 }
 
@@ -354,6 +355,7 @@ func (c cluster) hasRights(t *testing.T, account string) {
 		"run commands in pods":               {in("shop", "create", "pods/exec", "", ""), false},
 		"give itself rights":                 {in("shop", "create", "rolebindings", "rbac.authorization.k8s.io", ""), false},
 		"make tokens of service accounts":    {in("shop", "create", "serviceaccounts/token", "", ""), false},
+		"copy ConfigMaps":                    {in("shop", "create", "configmaps", "", ""), true},
 		"change ConfigMaps":                  {in("shop", "update", "configmaps", "", ""), false},
 		"remove snapshots that are not used": {in("shop", "delete", "controllerrevisions", "apps", ""), true},
 	} {

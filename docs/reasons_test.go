@@ -132,7 +132,7 @@ func reasonsIn(t *testing.T, path string) map[string]string {
 }
 
 // tellers are the functions that take a reason.
-var tellers = []string{"wait", "fail", "end", "holdCheck", "restoreFor", "unbake", "problem", "warning", "warn", "set", "stay"}
+var tellers = []string{"wait", "fail", "end", "holdCheck", "say", "restoreFor", "unbake", "problem", "warning", "warn", "set", "stay"}
 
 func isReason(e ast.Expr) bool { return strings.EqualFold(named(e), "reason") }
 

@@ -15,6 +15,7 @@ type options struct {
 	slackURL, slackToken, slackChannel string
 	slackUser, slackProxy              string
 	clusterName, namespace             string
+	eventWebhook                       string
 	leaderElect                        bool
 	leaderNamespace                    string
 	metricsAddress, healthAddress      string
@@ -23,6 +24,8 @@ type options struct {
 	selectorLabels, trustedLoadtesters []string
 	loadtesterTokenFile                string
 	commandsStamped                    bool
+	configTracking                     bool
+	secretNamespaces                   []string
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
@@ -41,7 +44,7 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 
 // define adds the operator's flags to a set. finish takes up what was parsed.
 func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func()) {
-	var selectors, trusted string
+	var selectors, trusted, secrets string
 	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
@@ -49,6 +52,7 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&o.slackChannel, "slack-channel", "", "channel that notifications go to")
 	fs.StringVar(&o.slackUser, "slack-user", "serin", "name that notifications are sent under")
 	fs.StringVar(&o.slackProxy, "slack-proxy-url", from(env, "SLACK_PROXY_URL"), "proxy for Slack; without it HTTPS_PROXY is honoured")
+	fs.StringVar(&o.eventWebhook, "event-webhook", from(env, "EVENT_WEBHOOK_URL"), "URL that is told of every event of canaries without a webhook of type event (environment: EVENT_WEBHOOK_URL)")
 	fs.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in notifications")
 	fs.StringVar(&o.namespace, "namespace", "", "the one namespace to work in; empty for all")
 	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName)
@@ -62,7 +66,11 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
 	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
-	return func() { o.selectorLabels, o.trustedLoadtesters = split(selectors), split(trusted) }
+	fs.BoolVar(&o.configTracking, "config-tracking", true, "make ConfigMaps, and Secrets where they may be read, part of a revision")
+	fs.StringVar(&secrets, "secret-namespaces", "", "namespaces whose Secrets may be tracked, comma separated; the operator needs a Role in each")
+	return func() {
+		o.selectorLabels, o.trustedLoadtesters, o.secretNamespaces = split(selectors), split(trusted), split(secrets)
+	}
 }
 
 func (o options) check() error {

@@ -23,7 +23,7 @@ func TestDefaultsWork(t *testing.T) {
 	want := options{
 		provider: "gloo", metricsServer: "http://prometheus:9090", slackURL: "https://hooks.slack.com/x", slackUser: "serin",
 		leaderElect: true, leaderNamespace: "serin-system", metricsAddress: ":8080", healthAddress: ":8081",
-		logLevel: "info", logFormat: "json", selectorLabels: []string{"app", "name", "app.kubernetes.io/name"},
+		logLevel: "info", logFormat: "json", selectorLabels: []string{"app", "name", "app.kubernetes.io/name"}, configTracking: true,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
@@ -31,7 +31,7 @@ func TestDefaultsWork(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	got, err := parse([]string{"--leader-elect=false", "--selector-labels= app ,,name", "--trusted-loadtesters=http://a,http://b"}, environment(nil))
+	got, err := parse([]string{"--leader-elect=false", "--selector-labels= app ,,name", "--trusted-loadtesters=http://a,http://b", "--secret-namespaces=shop, test"}, environment(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,9 @@ func TestLists(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"http://a", "http://b"}, got.trustedLoadtesters); diff != "" {
 		t.Errorf("load testers (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"shop", "test"}, got.secretNamespaces); diff != "" {
+		t.Errorf("namespaces of Secrets (-want +got):\n%s", diff)
 	}
 }
 

@@ -61,6 +61,9 @@ func run(ctx context.Context, o options) error {
 	}
 	config.UserAgent = "serin/" + release()
 	config.QPS, config.Burst = -1, -1 // the API server's own fairness decides; a queue here would only hide it
+	if err := o.rights(ctx, config); err != nil {
+		return err
+	}
 	mgr, err := ctrl.NewManager(config, managerOptions(o))
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
@@ -72,7 +75,8 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
-		ClusterName: o.clusterName, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace, Workers: 8, Askers: 32,
+		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
+		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Workers: 8, Askers: 32,
 	}, canary.Deps{
 		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
@@ -108,7 +112,7 @@ func newScheme() *runtime.Scheme {
 
 func managerOptions(o options) ctrl.Options {
 	return ctrl.Options{
-		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace), Client: canary.ClientOptions(),
+		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace, o.secretNamespaces...), Client: canary.ClientOptions(),
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,

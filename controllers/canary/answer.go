@@ -23,6 +23,8 @@ func (r *Reconciler) answer(ctx context.Context, in inquiry) rollout.Answer {
 		return rollout.Answer{Measurement: r.callHook(ctx, in)}
 	case rollout.AskShare:
 		return rollout.Answer{Counts: r.countShare(ctx, in)}
+	case rollout.AskImages:
+		return rollout.Answer{Images: r.compareImages(ctx, in)}
 	default:
 		return rollout.Answer{Traffic: r.countTraffic(ctx, in)}
 	}

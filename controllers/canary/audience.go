@@ -24,6 +24,8 @@ type audience struct {
 	alerts  alerts
 	hooks   hooks
 	cluster string
+	// eventWebhook is told of canaries that have no hook of type event; empty for none.
+	eventWebhook string
 }
 
 // sink is one place that a canary's decisions are told to.
@@ -45,6 +47,9 @@ func (a *audience) of(c *v1beta1.Canary) []sink {
 		sinks = append(sinks, sink{name: name, label: name, wants: unmuted,
 			tell: a.notify(func(context.Context) (notifier.Notifier, error) { return n, nil })})
 	}
+	if a.eventWebhook != "" && !hasEventHook(c) {
+		sinks = append(sinks, a.eventHook("event-webhook", v1beta1.CanaryWebhook{Name: "event-webhook", URL: a.eventWebhook}))
+	}
 	if c.Spec.Analysis == nil {
 		return sinks
 	}
@@ -54,12 +59,18 @@ func (a *audience) of(c *v1beta1.Canary) []sink {
 	for i, h := range c.Spec.Analysis.Webhooks {
 		switch h.HookType() {
 		case v1beta1.HookEvent:
-			sinks = append(sinks, a.eventHook(i, h))
+			sinks = append(sinks, a.eventHook(hookSink(i, h), h))
 		case v1beta1.HookPostRollout:
 			sinks = append(sinks, a.postRollout(c, i, h))
 		}
 	}
 	return sinks
+}
+
+func hasEventHook(c *v1beta1.Canary) bool {
+	return c.Spec.Analysis != nil && slices.ContainsFunc(c.Spec.Analysis.Webhooks, func(h v1beta1.CanaryWebhook) bool {
+		return h.HookType() == v1beta1.HookEvent
+	})
 }
 
 // named finds one of them; it is false when the canary has it no more.

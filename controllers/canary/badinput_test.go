@@ -34,6 +34,14 @@ var mistakes = map[string]struct {
 		says: []string{"Deployment <ns>/podinfo does not exist", "create it, or correct spec.targetRef"},
 		mend: func(w *world) { w.create(w.deployment("podinfo:6.0.0")) }, then: v1beta1.PhaseInitialized,
 	},
+	"a ConfigMap that pods need does not exist": {
+		make: func(w *world) {
+			w.create(w.service(), w.canary(), w.secret("podinfo-token", "x"), w.configured())
+		},
+		condition: v1beta1.ConditionStalled, reason: "ConfigMissing",
+		says: []string{"ConfigMap <ns>/podinfo-config does not exist", "create it, or make the reference optional"},
+		mend: func(w *world) { w.create(w.configMap("podinfo-config", "color: blue")) }, then: v1beta1.PhaseInitialized,
+	},
 	"the Service lacks the port": {
 		make: func(w *world) {
 			svc := w.service()

@@ -19,7 +19,7 @@ import (
 // then removal; an error ends the turn, and the next one begins where this one stopped.
 func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) error {
 	steps := []func(context.Context, *view, rollout.World) error{
-		r.takeSnapshot, r.keepServices, r.probeTarget, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.fillTarget,
+		r.takeSnapshot, r.keepConfigs, r.keepServices, r.probeTarget, r.keepClones, r.keepAutoscaler, r.keepBudgets, r.fillTarget,
 		r.setRoute, r.keepBridge, r.turnApex, r.keepApex, r.returnApex, r.releaseRoute,
 		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
 	}
@@ -35,10 +35,10 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 }
 
 func (r *Reconciler) takeSnapshot(ctx context.Context, v *view, w rollout.World) error {
-	if !w.Snapshot || v.target == nil || v.label.Key == "" || len(v.Problems) > 0 && v.canary.Status.Release == nil {
+	if !w.Snapshot || v.target == nil || v.label.Key == "" || v.blocked || v.Now.Before(v.settles) {
 		return nil
 	}
-	return r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw()))
+	return r.notKept(v, r.revisions.Take(ctx, v.canary, client.ObjectKeyFromObject(v.target.Raw())))
 }
 
 func (r *Reconciler) keepClones(ctx context.Context, v *view, w rollout.World) error {
@@ -76,7 +76,7 @@ func (r *Reconciler) keepClone(ctx context.Context, v *view, role string, live w
 		clone.Replicas = live.Replicas()
 	}
 	if !sameTemplate {
-		t, err := r.revisions.Template(ctx, v.canary.Namespace, wish.Revision)
+		t, err := r.revisions.Rendering(ctx, v.canary.Namespace, wish.Revision)
 		if err != nil {
 			return err
 		}

@@ -99,3 +99,25 @@ func TestADaemonSetThatSomebodyTurnsOnIsEmptiedAgain(t *testing.T) {
 		t.Errorf("a rollout began\n%s", w.story())
 	}
 }
+
+// TestADeletedCanaryHandsADaemonSetBack: with a rejected template, it gets the promoted one and its nodes.
+func TestADeletedCanaryHandsADaemonSetBack(t *testing.T) {
+	w := newWorld(t)
+	set := w.daemonSet("podinfo:6.0.0")
+	set.Annotations, set.Labels = nil, nil
+	w.create(set, w.service(), w.canary(ofDaemonSet))
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.prom.succeed(90)
+	w.setDaemonImage("podinfo:6.0.1")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	got := w.daemonSetNamed("podinfo")
+	if image := got.Spec.Template.Spec.Containers[0].Image; image != "podinfo:6.0.0" || len(got.Spec.Template.Spec.NodeSelector) > 0 || got.Status.NumberAvailable != 3 {
+		t.Errorf("podinfo has %d pods of %s on nodes %v", got.Status.NumberAvailable, image, got.Spec.Template.Spec.NodeSelector)
+	}
+	if _, ok := got.Annotations[v1beta1.OriginalNodeSelectorAnnotation]; ok || len(w.ours()) > 0 || w.find("podinfo-primary", &appsv1.DaemonSet{}) {
+		t.Errorf("left behind: %v, %v", w.ours(), got.Annotations)
+	}
+}

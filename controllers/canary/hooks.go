@@ -51,8 +51,7 @@ func payload(c *v1beta1.Canary, h v1beta1.CanaryWebhook) webhook.Payload {
 }
 
 // eventHook is told of every decision, muted ones too, in the payload that Flagger sends.
-func (a *audience) eventHook(i int, h v1beta1.CanaryWebhook) sink {
-	name := hookSink(i, h)
+func (a *audience) eventHook(name string, h v1beta1.CanaryWebhook) sink {
 	return sink{name: name, label: v1beta1.HookEvent, wants: everything,
 		tell: func(ctx context.Context, c *v1beta1.Canary, e v1beta1.JournalEntry, _ string) (string, error) {
 			reply, err := a.hooks.call(ctx, c, h, eventPayload(c, h, e), entryKey(c, e)+"/"+name)

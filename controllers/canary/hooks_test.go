@@ -3,6 +3,7 @@ package canary_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestEveryHookIsCalledInItsTime(t *testing.T) {
 	}
 	for _, kind := range []string{v1beta1.HookConfirmRollout, v1beta1.HookPreRollout, v1beta1.HookConfirmPromotion, v1beta1.HookPostRollout} {
 		if n := len(receivers[kind].posts()); n != 1 {
-			t.Errorf("the hook of type %s was called %d times", kind, n)
+			t.Errorf("the hook of type %s was called %d times: %v", kind, n, receivers[kind].keys())
 		}
 	}
 	w.wantEveryEntry(receivers[v1beta1.HookEvent])
@@ -88,7 +89,7 @@ func (w *world) wantEveryEntry(r *receiver) {
 	for _, p := range r.payloads(w.t) {
 		m := p.Metadata
 		got = append(got, m["eventReason"])
-		if m["team"] != "shop" || len(m["timestamp"]) != 13 || !strings.Contains("Normal Warning", m["eventType"]) || m["eventMessage"] == "" {
+		if m["team"] != "shop" || len(m["timestamp"]) != 13 || !slices.Contains([]string{"Normal", "Warning"}, m["eventType"]) || m["eventMessage"] == "" {
 			w.t.Errorf("metadata %v", m)
 		}
 	}
@@ -215,4 +216,13 @@ func (w *world) saysEvent(reason, says string) bool {
 		}
 	}
 	return false
+}
+
+// keys are the idempotency keys of the posts, in their order.
+func (r *receiver) keys() []string {
+	var all []string
+	for _, p := range r.posts() {
+		all = append(all, p.header.Get("Idempotency-Key"))
+	}
+	return all
 }

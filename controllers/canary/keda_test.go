@@ -161,3 +161,17 @@ func (m *blindMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*met
 	}
 	return m.RESTMapper.RESTMapping(gk, versions...)
 }
+
+// TestADeletedCanaryHandsTheScaledObjectBack, and its copy goes.
+func TestADeletedCanaryHandsTheScaledObjectBack(t *testing.T) {
+	w := onKEDA(t)
+	w.remove(w.get())
+	w.goes()
+	if got := w.scaledNamed("podinfo").GetAnnotations(); len(got) > 0 {
+		t.Errorf("annotations of the target's: %v", got)
+	}
+	if w.find("podinfo-primary", workload.BlankScaledObject()) {
+		t.Error("the copy is left")
+	}
+	w.handedBack("podinfo:6.0.0", 2)
+}

@@ -48,6 +48,13 @@ func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, er
 		scaled.SetGroupVersionKind(workload.BlankScaledObject().GroupVersionKind())
 		lists = append([]client.ObjectList{scaled}, lists...)
 	}
+	for _, kind := range r.trackedKinds() {
+		if r.tracks(kind, v.canary.Namespace) { // the snapshots' copies, which go before them
+			copies := &metav1.PartialObjectMetadataList{}
+			copies.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind) + "List"))
+			lists = append([]client.ObjectList{copies}, lists...)
+		}
+	}
 	for _, list := range lists {
 		if err := r.client.List(ctx, list, client.InNamespace(v.canary.Namespace),
 			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)}); err != nil {
@@ -83,8 +90,9 @@ func (r *Reconciler) leftover(v *view, o client.Object) []leftover {
 	case isService(o) && o.GetName() == v.canary.ApexName():
 		return r.unmark(o, marks, nil)
 	case v.stays(o):
-		if _, snapshot := o.(*appsv1.ControllerRevision); snapshot {
-			return nil
+		switch o.(type) {
+		case *appsv1.ControllerRevision, *metav1.PartialObjectMetadata:
+			return nil // snapshots, and the copies that pods which stay refer to
 		}
 		return r.unmark(o, marks, []string{v1beta1.TransitionAnnotation})
 	}
@@ -157,8 +165,8 @@ func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
 }
 
 func describe(o client.Object) string {
-	if u, ok := o.(*unstructured.Unstructured); ok {
-		return u.GetKind() + " " + o.GetName()
+	if kind := o.GetObjectKind().GroupVersionKind().Kind; kind != "" {
+		return kind + " " + o.GetName()
 	}
 	kind := fmt.Sprintf("%T", o)
 	return kind[strings.LastIndex(kind, ".")+1:] + " " + o.GetName()

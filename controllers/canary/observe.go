@@ -43,6 +43,14 @@ type view struct {
 	leftovers []leftover
 	// features of the router, or of the proxy behind this very route where that is known to do less.
 	features router.Features
+
+	// blocked keeps the snapshot from being taken.
+	blocked bool
+	// settles is when a change of contents has settled; tracked are those of the present revision,
+	// nil while it is not known; lost are copies to make anew.
+	settles time.Time
+	tracked map[string]string
+	lost    []revision.Lost
 }
 
 // observe reads everything from the cache. What the user must mend becomes a Problem; an error is
@@ -51,7 +59,7 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	v := &view{canary: c}
 	v.Now, v.Object = r.Now(), c
 	sights := []func(context.Context, *view) error{
-		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeCommand, r.seeQueue,
+		r.seeTarget, r.seeServices, r.seeSiblings, r.seeClones, r.seeAutoscaler, r.seeRoute, r.seeSpec, r.seeConfigs, r.seeCommand, r.seeQueue,
 	}
 	service, release := c.Spec.TargetRef.Kind == workload.KindService, releaseAsked(c) || c.Status.Release != nil
 	switch { // nothing that a spec lacks holds up a release
@@ -115,7 +123,7 @@ func (r *Reconciler) seeTarget(ctx context.Context, v *view) error {
 	for _, why := range workload.Refusals(d) {
 		v.problem("TargetRefused", "%s %s/%s cannot have two revisions side by side: %s", d.Kind(), d.GetNamespace(), d.GetName(), why)
 	}
-	known, ok, err := r.revisions.Lookup(ctx, v.canary, d.Template())
+	known, ok, err := r.revisions.Lookup(ctx, v.canary, d.Raw(), d.Template())
 	if err != nil {
 		return err
 	}

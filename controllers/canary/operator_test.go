@@ -40,7 +40,7 @@ func (w *world) operate() *operator {
 	cfg := rest.CopyConfig(w.cfg)
 	cfg.UserAgent, cfg.QPS = "serin/test", -1
 	cfg.Wrap(op.requests.on)
-	caches := canary.CacheOptions(w.ns)
+	caches := canary.CacheOptions(w.ns, w.secretNamespaces()...)
 	if w.shared != "" {
 		caches.ByObject[&v1beta1.AlertProvider{}] = cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
 	}
@@ -56,7 +56,8 @@ func (w *world) operate() *operator {
 		only = w.ns
 	}
 	_, err = canary.Setup(mgr, canary.Options{
-		Namespace: only, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns, Workers: 2, Askers: 4,
+		Namespace: only, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
+		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),
@@ -73,6 +74,14 @@ func (w *world) operate() *operator {
 	})
 	w.t.Cleanup(op.stop)
 	return op
+}
+
+// secretNamespaces is the world's namespace where the operator may read Secrets.
+func (w *world) secretNamespaces() []string {
+	if !w.secrets {
+		return nil
+	}
+	return []string{w.ns}
 }
 
 func (w *world) routers() *router.Registry {

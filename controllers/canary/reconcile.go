@@ -80,7 +80,7 @@ func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Durat
 		r.asker.ask(v, d.Questions)
 	}
 	told, err := r.finishRelease(ctx, c)
-	return until(r.Now(), d.WakeAt, w.WakeAt, v.retryAt, told, r.lookAgain(v)), err
+	return until(r.Now(), d.WakeAt, w.WakeAt, v.retryAt, told, r.lookAgain(v), v.settles), err
 }
 
 // decide observes, plans and commits. It returns no view where the Canary is let go of instead.
@@ -95,6 +95,7 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 	}
 	d := rollout.Plan(v.Observed)
 	r.acknowledge(c, &d)
+	trackConfigs(v, &d)
 	if err := r.keepFinalizer(ctx, c, d.Next); err != nil {
 		return v, d, err
 	}
@@ -158,6 +159,8 @@ func (r *Reconciler) forget(req reconcile.Request) {
 	r.teller.forget(req.NamespacedName)
 	r.refused.forget(req.NamespacedName)
 	r.handbacks.forget(req.NamespacedName)
+	r.unkept.forget(req.NamespacedName)
+	r.settling.forget(req.NamespacedName)
 	r.Telemetry.Forget(req.NamespacedName)
 }
 

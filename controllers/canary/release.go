@@ -168,10 +168,10 @@ func (r *Reconciler) fillTarget(ctx context.Context, v *view, w rollout.World) e
 	switch {
 	case h == nil, v.target == nil:
 		return nil
-	case v.scalers.paused():
-		return r.resumeScaledObject(ctx, v) // or KEDA would take the pods away again
 	case h.Template != "":
 		return r.returnTemplate(ctx, v, h.Template)
+	case h.Replicas > 0 && v.scalers.paused():
+		return r.resumeScaledObject(ctx, v) // or KEDA would take the pods away again
 	case !v.target.Sized(h.Replicas) && h.Replicas > v.target.Replicas():
 		if f := v.target.Filling(); f != nil {
 			return r.patch(ctx, v.target.Raw(), f.Path, f.Value)

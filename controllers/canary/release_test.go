@@ -190,7 +190,7 @@ func TestForegroundDeletion(t *testing.T) {
 }
 
 func TestRevertOnDeletionFalseLeavesThingsAsTheyStand(t *testing.T) {
-	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.RevertOnDeletion = new(false) })
+	w, _ := adopted(t, leavesAll)
 	if f := w.get().Finalizers; len(f) > 0 {
 		t.Errorf("finalizers %v", f)
 	}

@@ -91,9 +91,12 @@ func (w *world) wantOneEventForEachDecision() {
 	}
 }
 
+// leavesAll is a canary whose deletion hands nothing back.
+func leavesAll(c *v1beta1.Canary) { c.Spec.RevertOnDeletion = new(false) }
+
 // TestARecreatedCanaryTakesUpWhatRuns: without a status it is not new when its primary exists.
 func TestARecreatedCanaryTakesUpWhatRuns(t *testing.T) {
-	w, _ := adopted(t)
+	w, _ := adopted(t, leavesAll)
 	w.setImage("podinfo:6.0.1")
 	w.ends(1)
 	before := w.deploymentNamed("podinfo-primary")
@@ -118,7 +121,7 @@ func TestARecreatedCanaryTakesUpWhatRuns(t *testing.T) {
 // TestACanaryRecreatedInMidRunGoesBackFirst: the live weight is kept until the primary is known to
 // serve, and whatever was on the canary is drained.
 func TestACanaryRecreatedInMidRunGoesBackFirst(t *testing.T) {
-	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "30s" })
+	w, _ := adopted(t, leavesAll, func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "30s" })
 	w.setImage("podinfo:6.0.1")
 	w.takesWeight(50)
 	w.eventually("the route follows", func() bool { return w.router.Serving(w.key()) == router.Percent(50) })

@@ -99,6 +99,15 @@ var rollouts = map[string]struct {
 		runs: 1, phase: v1beta1.PhaseSucceeded, outcome: v1beta1.OutcomePromoted, reason: "Promoted",
 		promoted: "podinfo:6.0.1", shifts: split(0),
 	},
+	"a tag that is moved under analysis is not promoted": {
+		play: func(w *world) {
+			w.setImage("podinfo:latest")
+			w.takesWeight(50)
+			w.images.Move("podinfo:latest")
+		},
+		runs: 1, phase: v1beta1.PhaseFailed, outcome: v1beta1.OutcomeFailed, reason: "ImageMoved",
+		promoted: "podinfo:6.0.0", shifts: split(0, 50, 0),
+	},
 	"a primary that does not become ready goes back to what it was": {
 		edit: func(c *v1beta1.Canary) { c.Spec.ProgressDeadlineSeconds = ptr.To(int32(4)) },
 		play: func(w *world) {
@@ -159,7 +168,9 @@ func TestSuspendHoldsARunAndItsClocks(t *testing.T) {
 	w.setImage("podinfo:6.0.1")
 	w.takesWeight(50)
 	w.edit(func(c *v1beta1.Canary) { c.Spec.Suspend = true })
-	w.eventually("it is suspended", func() bool { return w.get().Status.SuspendedAt != nil && op.requests.quietFor(stillness) })
+	w.eventually("it is suspended", func() bool {
+		return w.get().Status.SuspendedAt != nil && w.toldAll() && op.requests.quietFor(stillness)
+	})
 	before := len(op.requests.all())
 	w.stays("the weight is held", 3*stillness, func() bool { return w.get().Status.CanaryWeight == v1beta1.Percent(50) })
 	if asked := op.requests.all()[before:]; len(asked) > 0 {

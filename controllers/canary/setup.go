@@ -33,6 +33,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/configs"
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -50,12 +51,17 @@ type Options struct {
 	MetricsServer string
 	// SelectorLabels are the labels that may tell a target's pods, in order of preference.
 	SelectorLabels []string
+	// EventWebhook is the URL of a webhook of type event for canaries without one.
+	EventWebhook string
 	// ClusterName is shown in notifications.
 	ClusterName string
 	// Home is the namespace that the operator runs in; empty outside of a cluster.
 	Home string
 	// CommandsStamped is true where an admission policy vouches for who gave a command.
 	CommandsStamped bool
+	// TrackConfigs makes ConfigMaps part of a revision, and Secrets in SecretNamespaces.
+	TrackConfigs     bool
+	SecretNamespaces []string
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
@@ -84,6 +90,8 @@ type Reconciler struct {
 	keda      keda
 	refused   refusals
 	handbacks handbacks
+	unkept    unkept
+	settling  settling
 	providers providers
 	hooks     hooks
 	asker     *asker
@@ -101,6 +109,7 @@ const (
 	indexAlert      = "spec.analysis.alerts.providerRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
+	indexConfigs    = "serin.configs"
 )
 
 // Setup builds the reconciler and registers it with the manager.
@@ -137,11 +146,11 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	}
 	fresh := newFreshClient(c, d.Now)
 	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
-	r.revisions = revision.Store{Client: fresh, Live: live}
+	r.revisions = revision.Store{Client: fresh, Live: live, Tracks: o.tracks}
 	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
-	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, cluster: o.ClusterName,
+	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
 		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
 		r.wakeUp, d.Telemetry, d.Now)
 	return r
@@ -154,8 +163,9 @@ func (t leaderTask) Start(ctx context.Context) error { return t(ctx) }
 func (leaderTask) NeedLeaderElection() bool          { return true }
 
 // CacheOptions narrow the caches to what is used: of what Serin creates by its label, and without
-// the managed fields that nobody here reads.
-func CacheOptions(namespace string) cache.Options {
+// the managed fields that nobody here reads. Of ConfigMaps, and of Secrets in the given namespaces,
+// there is metadata and no contents.
+func CacheOptions(namespace string, secretNamespaces ...string) cache.Options {
 	ours := cache.ByObject{Label: labelExists(v1beta1.CanaryLabel)}
 	o := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -163,7 +173,16 @@ func CacheOptions(namespace string) cache.Options {
 			podMetadata():                ours,
 			&discoveryv1.EndpointSlice{}: ours,
 			&appsv1.ControllerRevision{}: ours,
+
+			revision.Metadata(configs.ConfigMap): {Transform: bare},
 		},
+	}
+	if len(secretNamespaces) > 0 {
+		secrets := cache.ByObject{Transform: bare, Namespaces: map[string]cache.Config{}}
+		for _, n := range secretNamespaces {
+			secrets.Namespaces[n] = cache.Config{}
+		}
+		o.ByObject[revision.Metadata(configs.Secret)] = secrets
 	}
 	if namespace != "" {
 		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
@@ -198,12 +217,15 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 			return fmt.Errorf("index canaries by %s: %w", name, err)
 		}
 	}
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &appsv1.Deployment{}, indexConfigs, configKeys); err != nil {
+		return fmt.Errorf("index Deployments by %s: %w", indexConfigs, err)
+	}
 	return nil
 }
 
 func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
 		For(&v1beta1.Canary{}).
 		Watches(&v1beta1.Canary{}, r.mapTo(indexTarget, func(o client.Object) string { return targetOf(o.(*v1beta1.Canary)) }),
@@ -224,8 +246,12 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
 		Watches(&v1beta1.AlertProvider{}, handler.EnqueueRequestsFromMapFunc(r.alerted)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
-		Build(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)})
+	for _, kind := range r.trackedKinds() {
+		b = b.Watches(revision.Metadata(kind), r.configChanged(kind)).
+			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared))
+	}
+	return b.Build(r)
 }
 
 // scalerKey is under what indexAutoscaler has an autoscaler: its own name, or that of the one it copies.
@@ -251,6 +277,13 @@ var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 var appeared = predicate.Funcs{
 	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
+
+// disappeared passes what is deleted.
+var disappeared = predicate.Funcs{
+	CreateFunc:  func(event.CreateEvent) bool { return false },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
 	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 

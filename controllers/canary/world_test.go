@@ -62,6 +62,10 @@ type world struct {
 	shared string
 	// confined operators know that they see one namespace alone.
 	confined bool
+
+	// untracked and secrets are how operators are started from now on: without tracking, and with
+	// the right to read Secrets.
+	untracked, secrets bool
 }
 
 func newWorld(t *testing.T, crds ...string) *world {

@@ -76,7 +76,7 @@ func TestGatewayPaused(t *testing.T) {
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.
-	s.sleep(reaction)
+	s.sleep(s.gateway.reaction)
 	resume := []string{"-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found"}
 	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), resume...) })
 	s.must(s.ApplyText(t.Context(), faultsManifest))
@@ -86,7 +86,7 @@ func TestGatewayPaused(t *testing.T) {
 	if after := s.route.values(t); len(after) > len(before)+1 {
 		t.Errorf("weights %v became %v while Envoy could not follow: want one step more at most", before, after)
 	}
-	t.Logf("while it was away users got %v", s.users(begin.Add(reaction), begin.Add(away-settle)))
+	t.Logf("while it was away users got %v", s.users(begin.Add(s.gateway.reaction), begin.Add(away-settle)))
 	s.kubectl(resume...)
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -11,6 +12,8 @@ import (
 type gateway struct {
 	// namespace and name are those of the proxy's Service.
 	namespace, name string
+	// reaction is more than it needs from a route to its proxy.
+	reaction time.Duration
 	// samples are applied before the Canary.
 	samples []string
 	// provider is the Canary's, and route what its spec.service says besides of the route; HOST stands
@@ -24,17 +27,24 @@ type gateway struct {
 }
 
 var gloo = gateway{
-	namespace: "gloo-system", name: "gateway-proxy", samples: []string{"gloo-virtualservice.yaml"}, provider: "gloo",
+	namespace: "gloo-system", name: "gateway-proxy", reaction: 2 * time.Second, samples: []string{"gloo-virtualservice.yaml"}, provider: "gloo",
 	routes: schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTableList"}, rules: "routes",
 	destinations: []string{"routeAction", "multi", "destinations"}, destination: []string{"destination", "upstream", "name"},
 }
 
-// traefik implements the Gateway API.
-var traefik = gateway{
-	namespace: "traefik", name: "traefik", provider: "gatewayapi:v1",
-	route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: traefik}]\n",
-	routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
-	destinations: []string{"backendRefs"}, destination: []string{"name"},
+// traefik and contour implement the Gateway API. Traefik gathers what changes for two seconds.
+var (
+	traefik = httpRoutes("traefik", "traefik", 4*time.Second)
+	contour = httpRoutes("projectcontour", "envoy", 2*time.Second)
+)
+
+func httpRoutes(namespace, name string, reaction time.Duration) gateway {
+	return gateway{
+		namespace: namespace, name: name, reaction: reaction, provider: "gatewayapi:v1",
+		route:  "    hosts: [HOST]\n    gatewayRefs: [{name: public, namespace: " + namespace + "}]\n",
+		routes: schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"}, rules: "rules",
+		destinations: []string{"backendRefs"}, destination: []string{"name"},
+	}
 }
 
 // at makes a Canary that is written for Gloo one for this gateway.

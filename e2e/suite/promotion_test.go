@@ -49,12 +49,8 @@ func (s *scene) wantWeights(want ...int64) {
 	}
 }
 
-const (
-	// reaction is more than the gateway needs from a RouteTable to Envoy.
-	reaction = 2 * time.Second
-	// deviations of chance that a share may be off; one time in 16,000 it is more.
-	deviations = 4
-)
+// deviations of chance that a share may be off; one time in 16,000 it is more.
+const deviations = 4
 
 // wantShares asserts that at each weight Envoy sent the canary that share of the requests. It looks at
 // one interval only: after the last one the primary rolls to the same version.
@@ -66,7 +62,7 @@ func (s *scene) wantShares(tag string, interval time.Duration) {
 		if w.canary == 0 {
 			continue
 		}
-		from, to := w.at.Add(reaction).Truncate(time.Second), w.at.Add(interval).Truncate(time.Second)
+		from, to := w.at.Add(s.gateway.reaction).Truncate(time.Second), w.at.Add(interval).Truncate(time.Second)
 		if next.at.Before(to) {
 			to = next.at.Truncate(time.Second)
 		}

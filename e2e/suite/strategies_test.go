@@ -23,7 +23,7 @@ func (s *scene) testsAB() {
 	s.load("always", always)
 	s.setImage("6.0.1")
 	s.untilRules("6.0.1", func(r *v1beta1.RouteRules) bool { return len(r.Match) > 0 })
-	s.sleep(reaction)
+	s.sleep(s.gateway.reaction)
 	from := time.Now().Truncate(time.Second)
 	s.sleep(10*time.Second + settle)
 	to := from.Add(10 * time.Second)
@@ -57,15 +57,19 @@ func TestBlueGreen(t *testing.T) {
 // TestMirroring: the canary is judged by copies of requests while its answers reach nobody.
 func TestMirroring(t *testing.T) {
 	t.Parallel()
-	s := openSample(t, "mirror", "canary-mirror.yaml")
+	openSample(t, "mirror", "canary-mirror.yaml").copiesFirst()
+}
+
+func (s *scene) copiesFirst() {
+	s.Helper()
 	s.setImage("6.0.1")
 	s.untilRules("6.0.1", func(r *v1beta1.RouteRules) bool { return r.Mirror > 0 })
 	from := time.Now().Truncate(time.Second)
 	c := s.until("a weight after the copies", func(c *v1beta1.Canary) bool { return isRunning(c, "6.0.1") && c.Status.CanaryWeight > 0 })
 	if n := len(c.Status.Checks); n == 0 || c.Status.Checks[0].Samples == 0 {
-		t.Errorf("checks %+v: want one that counted the copies", c.Status.Checks)
+		s.Errorf("checks %+v: want one that counted the copies", c.Status.Checks)
 	}
-	for _, w := range s.route.seen(t) {
+	for _, w := range s.route.seen(s.T) {
 		if w.canary > 0 {
 			s.wantVersion("users", "6.0.0", from, w.at.Truncate(time.Second))
 			break
@@ -89,7 +93,7 @@ func (s *scene) keepsUsers() {
 	kept := s.through("/version", faultRate)
 	kept.Headers = map[string]string{"Cookie": cookie}
 	s.load("kept", kept)
-	s.sleep(reaction)
+	s.sleep(s.gateway.reaction)
 	from := time.Now().Truncate(time.Second)
 	s.sleep(5*time.Second + settle)
 	s.wantVersion("kept", "6.0.1", from, from.Add(5*time.Second))
@@ -118,7 +122,7 @@ func (s *scene) walksSteps() {
 	s.load("insiders", insiders)
 	s.setImage("6.0.1")
 	c := s.untilRules("6.0.1", func(r *v1beta1.RouteRules) bool { return len(r.Match) > 0 })
-	s.sleep(reaction)
+	s.sleep(s.gateway.reaction)
 	from := time.Now().Truncate(time.Second)
 	s.sleep(3*time.Second + settle)
 	s.wantVersion("insiders", "6.0.1", from, from.Add(3*time.Second))

@@ -113,6 +113,8 @@ func start(t testing.TB) {
 		ControlPlaneStartTimeout: startTimeout,
 		ControlPlaneStopTimeout:  startTimeout,
 	}
+	// Every test has Services of its own, and the default has 254 addresses for all of them.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	// Kept before it is known whether it starts: one that failed half way has processes to stop too.
 	server.env = env
 	cfg, err := env.Start()

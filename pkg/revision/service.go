@@ -58,7 +58,7 @@ func (s Store) takeService(ctx context.Context, c *v1beta1.Canary, target client
 	if err != nil {
 		return err
 	}
-	return s.create(ctx, c, target.Name, map[string]any{"spec": workload.ServiceFields(&live)}, hashService(&live), all)
+	return s.create(ctx, c, target.Name, map[string]any{"spec": workload.ServiceFields(&live)}, hashService(&live), contents{}, all)
 }
 
 func hashService(s *corev1.Service) string {

@@ -1,6 +1,7 @@
 package revision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/configs"
 	"github.com/serin-dev/serin/pkg/workload"
 )
 
@@ -31,19 +33,29 @@ type Store struct {
 	// Client reads from the cache and writes to the API server; Live reads from the API server.
 	Client client.Client
 	Live   client.Reader
+	// Tracks is true for the kinds that may be tracked in a namespace; nil tracks nothing. The cache
+	// has the metadata of these.
+	Tracks func(kind configs.Kind, namespace string) bool
 }
 
 // Lookup finds the snapshot of the target's present template, as workload.Object has it: without what
-// keeps its pods away. It is false while there is none.
-func (s Store) Lookup(ctx context.Context, c *v1beta1.Canary, template *corev1.PodTemplateSpec) (v1beta1.RevisionStatus, bool, error) {
+// keeps its pods away, and of what it refers to. It is false while there is none.
+func (s Store) Lookup(ctx context.Context, c *v1beta1.Canary, target client.Object, template *corev1.PodTemplateSpec) (v1beta1.RevisionStatus, bool, error) {
 	all, err := s.list(ctx, c)
 	if err != nil {
 		return v1beta1.RevisionStatus{}, false, err
 	}
-	hash := Hash(template)
-	for i := range all {
-		if slices.Contains(hashes(all[i].Annotations[HashAnnotation]), hash) {
-			return Describe(all[i].Name, template), true, nil
+	present, err := s.Present(ctx, target, template)
+	if err != nil {
+		return v1beta1.RevisionStatus{}, false, err
+	}
+	for _, cr := range recognised(c, all, Hash(template)) {
+		have, err := entries(cr)
+		if err != nil {
+			return v1beta1.RevisionStatus{}, false, err
+		}
+		if known(have, present) {
+			return Describe(cr.Name, template), true, nil
 		}
 	}
 	return v1beta1.RevisionStatus{}, false, nil
@@ -51,16 +63,56 @@ func (s Store) Lookup(ctx context.Context, c *v1beta1.Canary, template *corev1.P
 
 // Template reads a snapshot's pod template as the API server stored it, unknown fields included.
 func (s Store) Template(ctx context.Context, namespace, name string) (map[string]any, error) {
+	cr, err := s.snapshot(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return decode(cr)
+}
+
+// Rendering reads a snapshot's pod template with its references turned to the copies of what was
+// tracked: this is what clones run.
+func (s Store) Rendering(ctx context.Context, namespace, name string) (map[string]any, error) {
+	cr, err := s.snapshot(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	t, err := decode(cr)
+	if err != nil {
+		return nil, err
+	}
+	have, err := entries(cr)
+	if err != nil {
+		return nil, err
+	}
+	return configs.Rewrite(t, copies(have)), nil
+}
+
+// Configs are what a snapshot tracks, in a fixed order. A snapshot that is gone tracks nothing.
+func (s Store) Configs(ctx context.Context, namespace, name string) ([]Config, error) {
+	cr, err := s.snapshot(ctx, namespace, name)
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	have, err := entries(cr)
+	if err != nil {
+		return nil, err
+	}
+	return tracked(listed(have)), nil
+}
+
+func (s Store) snapshot(ctx context.Context, namespace, name string) (*appsv1.ControllerRevision, error) {
 	var cr appsv1.ControllerRevision
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cr); err != nil {
 		return nil, fmt.Errorf("read snapshot %s/%s: %w", namespace, name, err)
 	}
-	return decode(&cr)
+	return &cr, nil
 }
 
-// Take snapshots the target's template as the API server has it now. A template that is only the
-// rendering of a known snapshot under newer server defaults becomes another hash of that snapshot:
-// an upgrade of Kubernetes is no new revision.
+// Take snapshots the target's template as the API server has it now, with the contents of what it
+// refers to. What is only the rendering of a known snapshot under newer server defaults, or has its
+// contents under newer versions, is noted on that snapshot: it is no new revision. Nor is one whose
+// ConfigMaps and Secrets were not tracked yet: the present contents are taken for its own.
 func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.ObjectKey) error {
 	if c.Spec.TargetRef.Kind == workload.KindService {
 		return s.takeService(ctx, c, target)
@@ -83,38 +135,119 @@ func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.Object
 	if err != nil {
 		return err
 	}
-	hash := Hash(typed)
-	known, err := s.sameUnderDefaults(ctx, c, live, all, hash)
-	if err != nil || known {
+	now, err := s.contents(ctx, c, live, typed, all)
+	if err != nil {
 		return err
 	}
-	return s.create(ctx, c, target.Name, raw, hash, all)
+	hash := Hash(typed)
+	for _, cr := range s.sameTemplate(ctx, c, live, all, hash) {
+		have, err := entries(cr)
+		if err != nil {
+			return err
+		}
+		if same(have, now.entries) {
+			return s.note(ctx, c, cr, hash, have, now)
+		}
+	}
+	if now.missing != nil {
+		return fmt.Errorf("snapshot Deployment %s: %w", target, now.missing)
+	}
+	return s.create(ctx, c, target.Name, raw, hash, now, all)
 }
 
-// sameUnderDefaults lets the server default the snapshots that matter once more, and adds the hash
-// to the one that comes out as the present template.
-func (s Store) sameUnderDefaults(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, all []appsv1.ControllerRevision, hash string) (bool, error) {
+// sameTemplate finds the snapshots of a template, the promoted one first. Where no hash tells, it lets
+// the server default those that matter once more: a server that cannot say leaves the template new,
+// which is the safe side.
+func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, all []appsv1.ControllerRevision, hash string) []*appsv1.ControllerRevision {
+	found := recognised(c, all, hash)
+	if len(found) > 0 {
+		return found
+	}
 	for i := range all {
-		cr := &all[i]
-		if !slices.Contains([]string{c.Status.LastPromotedSpec, c.Status.LastAppliedSpec, c.Status.Rejected}, cr.Name) {
+		if !slices.Contains(mattering(c), all[i].Name) {
 			continue
 		}
-		known := hashes(cr.Annotations[HashAnnotation])
-		if slices.Contains(known, hash) {
-			return true, nil
+		if now, err := s.defaulted(ctx, live, &all[i]); err == nil && Hash(now) == hash {
+			found = append(found, &all[i])
 		}
-		now, err := s.defaulted(ctx, live, cr)
-		if err != nil || Hash(now) != hash {
-			continue // a server that cannot say: the template counts as new, which is the safe side
-		}
-		patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"annotations":{%q:%q}}}`,
-			cr.ResourceVersion, HashAnnotation, strings.Join(append(known, hash), ","))
-		if err := s.Client.Patch(ctx, cr.DeepCopy(), client.RawPatch(mergePatch, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return false, fmt.Errorf("note a new rendering on snapshot %s/%s: %w", cr.Namespace, cr.Name, err)
-		}
-		return true, nil
 	}
-	return false, nil
+	return byRank(c, found)
+}
+
+// mattering are the snapshots that the status speaks of, the promoted one first.
+func mattering(c *v1beta1.Canary) []string {
+	return []string{c.Status.LastPromotedSpec, c.Status.LastAppliedSpec, c.Status.Rejected}
+}
+
+func recognised(c *v1beta1.Canary, all []appsv1.ControllerRevision, hash string) []*appsv1.ControllerRevision {
+	var found []*appsv1.ControllerRevision
+	for i := range all {
+		if slices.Contains(hashes(all[i].Annotations[HashAnnotation]), hash) {
+			found = append(found, &all[i])
+		}
+	}
+	return byRank(c, found)
+}
+
+// byRank puts what matters first, and then what is newer.
+func byRank(c *v1beta1.Canary, found []*appsv1.ControllerRevision) []*appsv1.ControllerRevision {
+	rank := func(cr *appsv1.ControllerRevision) int {
+		if i := slices.Index(mattering(c), cr.Name); i >= 0 {
+			return i
+		}
+		return len(mattering(c))
+	}
+	slices.SortFunc(found, func(a, b *appsv1.ControllerRevision) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Revision, a.Revision))
+	})
+	return found
+}
+
+// note writes on a snapshot by what else it is recognised: a hash of its template, versions of what
+// it refers to.
+func (s Store) note(ctx context.Context, c *v1beta1.Canary, cr *appsv1.ControllerRevision, hash string, have map[configs.ID]entry, now contents) error {
+	if err := s.keepCopies(ctx, c, now, have); err != nil {
+		return err
+	}
+	hs := hashes(cr.Annotations[HashAnnotation])
+	if !slices.Contains(hs, hash) {
+		hs = append(hs, hash)
+	}
+	annotations, err := annotated(hs, listed(merge(have, now.entries)))
+	if err != nil || contains(cr.Annotations, annotations) {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": cr.ResourceVersion, "annotations": annotations}})
+	if err != nil {
+		return fmt.Errorf("encode patch of snapshot %s: %w", cr.Name, err)
+	}
+	if err := s.Client.Patch(ctx, cr.DeepCopy(), client.RawPatch(mergePatch, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("note on snapshot %s/%s what else it is: %w", cr.Namespace, cr.Name, err)
+	}
+	return nil
+}
+
+// annotated are the annotations of a snapshot.
+func annotated(hashes []string, all []entry) (map[string]string, error) {
+	out := map[string]string{HashAnnotation: strings.Join(hashes, ",")}
+	if len(all) == 0 {
+		return out, nil
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("encode annotation %s: %w", VersionsAnnotation, err)
+	}
+	out[VersionsAnnotation] = string(b)
+	return out, nil
+}
+
+func contains(have, want map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
 }
 
 // defaulted asks the server, without storing anything, what it makes of a snapshot today.
@@ -139,10 +272,21 @@ func (s Store) defaulted(ctx context.Context, live *unstructured.Unstructured, c
 	return typedTemplate(out)
 }
 
-func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw map[string]any, hash string, all []appsv1.ControllerRevision) error {
-	data, err := json.Marshal(map[string]any{"template": raw})
+func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw map[string]any, hash string, now contents, all []appsv1.ControllerRevision) error {
+	content := map[string]any{"template": raw}
+	if recorded := tracked(now.entries); len(recorded) > 0 {
+		content["configs"] = recorded
+	}
+	data, err := json.Marshal(content)
 	if err != nil {
 		return fmt.Errorf("encode template of %s: %w", target, err)
+	}
+	annotations, err := annotated([]string{hash}, now.entries)
+	if err != nil {
+		return err
+	}
+	if err := s.keepCopies(ctx, c, now, nil); err != nil {
+		return err
 	}
 	number := int64(1)
 	for i := range all {
@@ -150,9 +294,9 @@ func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw
 	}
 	cr := &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: c.Namespace, Name: target + "-" + hash,
+			Namespace: c.Namespace, Name: target + "-" + identify(hash, now.entries),
 			Labels:      map[string]string{v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)},
-			Annotations: map[string]string{HashAnnotation: hash},
+			Annotations: annotations,
 		},
 		Data: runtime.RawExtension{Raw: data}, Revision: number,
 	}
@@ -163,7 +307,7 @@ func (s Store) create(ctx context.Context, c *v1beta1.Canary, target string, raw
 	if err != nil {
 		return fmt.Errorf("create snapshot %s/%s: %w", cr.Namespace, cr.Name, err)
 	}
-	return s.collect(ctx, c, all)
+	return s.collect(ctx, c, all, cr)
 }
 
 // claim takes over a snapshot that an earlier Canary of the same target left. One of our own that the
@@ -181,20 +325,24 @@ func (s Store) claim(ctx context.Context, c *v1beta1.Canary, name string) error 
 	return s.Client.Patch(ctx, &cr, client.RawPatch(mergePatch, patch), client.FieldOwner(v1beta1.FieldManager))
 }
 
-// collect deletes the oldest snapshots that nothing refers to.
-func (s Store) collect(ctx context.Context, c *v1beta1.Canary, all []appsv1.ControllerRevision) error {
-	used := append([]string{c.Status.LastPromotedSpec, c.Status.LastAppliedSpec, c.Status.Rejected}, c.Status.Promotions...)
+// collect deletes the oldest snapshots that nothing refers to, and the copies that none of the
+// others refers to.
+func (s Store) collect(ctx context.Context, c *v1beta1.Canary, all []appsv1.ControllerRevision, fresh *appsv1.ControllerRevision) error {
+	used := append(append(mattering(c), fresh.Name), c.Status.Promotions...)
 	if r := c.Status.Rollout; r != nil {
 		used = append(used, r.Revision.Name, r.From.Name)
 	}
 	free := slices.DeleteFunc(slices.Clone(all), func(cr appsv1.ControllerRevision) bool { return slices.Contains(used, cr.Name) })
-	slices.SortFunc(free, func(a, b appsv1.ControllerRevision) int { return int(b.Revision - a.Revision) })
+	slices.SortFunc(free, func(a, b appsv1.ControllerRevision) int { return cmp.Compare(b.Revision, a.Revision) })
+	gone := map[string]bool{}
 	for i := keep; i < len(free); i++ {
 		if err := s.Client.Delete(ctx, &free[i]); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete old snapshot %s/%s: %w", free[i].Namespace, free[i].Name, err)
 		}
+		gone[free[i].Name] = true
 	}
-	return nil
+	kept := slices.DeleteFunc(append(slices.Clone(all), *fresh), func(cr appsv1.ControllerRevision) bool { return gone[cr.Name] })
+	return s.collectCopies(ctx, c, kept)
 }
 
 func (s Store) list(ctx context.Context, c *v1beta1.Canary) ([]appsv1.ControllerRevision, error) {

@@ -62,12 +62,12 @@ func (s Store) take(t *testing.T, c *v1beta1.Canary) {
 func TestASnapshotIsFoundByItsTemplate(t *testing.T) {
 	target, c := makeTarget("podinfo:6.0.0"), makeCanary("podinfo")
 	s := makeStore(t, target)
-	if _, known, err := s.Lookup(t.Context(), c, &target.Spec.Template); known || err != nil {
+	if _, known, err := s.Lookup(t.Context(), c, target, &target.Spec.Template); known || err != nil {
 		t.Fatalf("before it was taken: %t %v", known, err)
 	}
 	s.take(t, c)
 	s.take(t, c) // the cache may not show the first one yet
-	got, known, err := s.Lookup(t.Context(), c, &target.Spec.Template)
+	got, known, err := s.Lookup(t.Context(), c, target, &target.Spec.Template)
 	if err != nil || !known {
 		t.Fatalf("after it was taken: %t %v", known, err)
 	}
@@ -85,7 +85,7 @@ func TestASnapshotIsFoundByItsTemplate(t *testing.T) {
 	if diff := cmp.Diff(&target.Spec.Template, typed); diff != "" {
 		t.Errorf("template (-want +got):\n%s", diff)
 	}
-	if _, known, _ := s.Lookup(t.Context(), c, makeTemplate("podinfo:6.0.1")); known {
+	if _, known, _ := s.Lookup(t.Context(), c, makeTarget("podinfo:6.0.1"), makeTemplate("podinfo:6.0.1")); known {
 		t.Error("another template is taken for it")
 	}
 }
@@ -96,7 +96,7 @@ func TestASnapshotOfAnEarlierCanaryIsTakenOver(t *testing.T) {
 	s := makeStore(t, target)
 	s.take(t, makeCanary("early"))
 	s.take(t, makeCanary("late"))
-	if _, known, err := s.Lookup(t.Context(), makeCanary("late"), &target.Spec.Template); !known || err != nil {
+	if _, known, err := s.Lookup(t.Context(), makeCanary("late"), target, &target.Spec.Template); !known || err != nil {
 		t.Errorf("got %t %v", known, err)
 	}
 }

@@ -53,7 +53,7 @@ func (p *plan) startRollout(r v1beta1.RevisionStatus) {
 	run := p.status.Rollout
 	run.Skipped = skipped
 	t := Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
-		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number)}
+		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number), Why: p.Target.Change}
 	if gates := p.hooks(v1beta1.HookConfirmRollout); len(gates) > 0 && skipped == "" {
 		p.status.Phase = v1beta1.PhaseWaiting
 		p.enter(v1beta1.StepConfirming, 0)

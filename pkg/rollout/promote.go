@@ -28,6 +28,9 @@ func (p *plan) copy() {
 	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
 		p.restoreFor(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s", p.spec.TargetRef.Name, r.From.Image))
 	case p.Primary.Ready(r.Revision.Name, want, p.spec.Analysis.PrimaryReadyPercent()):
+		if !p.sameImages() {
+			return
+		}
 		p.promote(r.Revision)
 		p.end(v1beta1.OutcomePromoted, "Promoted", fmt.Sprintf("%d of %d pods of %s run %s", p.Primary.Available, want, p.Object.PrimaryName(), r.Revision.Image))
 	case overdue(p.Now, r.Until):

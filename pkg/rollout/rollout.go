@@ -67,6 +67,8 @@ type Target struct {
 	// SizeField is where the target's size stands, and Writer the field manager that last set it. A
 	// Service, which makes no pods, has none.
 	SizeField, Writer string
+	// Change says which ConfigMaps and Secrets differ from the promoted revision; empty where none does.
+	Change string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
 	// Pods are its own, Original the replicas that it had when it was adopted, Limit the most that its
@@ -161,6 +163,8 @@ const (
 	AskShare QuestionKind = "Share"
 	// AskTraffic: what still reaches the canary.
 	AskTraffic QuestionKind = "Traffic"
+	// AskImages: whether both sides run the same images.
+	AskImages QuestionKind = "Images"
 )
 
 // Question is asked after the commit of the status that it belongs to.
@@ -192,6 +196,7 @@ type Answer struct {
 	Measurement analysis.Measurement
 	Counts      analysis.Counts
 	Traffic     analysis.Traffic
+	Images      Images
 }
 
 // Decision is what a plan comes to.

@@ -89,6 +89,26 @@ var scenes = []scene{
 			s.setImage(30*time.Second, "6.0.1")
 			s.user(50*time.Second, "6.0.1 stops starting", func() { s.broken["podinfo-6.0.1"] = true })
 		}},
+	{name: "tag moved after the analysis", lasts: 4 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskImages {
+					return Answer{Images: Images{Known: true, Drift: "container podinfod (podinfo:6.0.1): sha256:1111 was analysed, sha256:2222 runs now"}}, true
+				}
+				return healthy(s, q)
+			}
+		}},
+	{name: "images cannot be compared", lasts: 15 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskImages {
+					return Answer{Images: Images{Message: "list pods in apps: forbidden"}}, true
+				}
+				return healthy(s, q)
+			}
+		}},
 	{name: "suspended in mid-run", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
 		play: func(s *sim) {
 			s.setImage(30*time.Second, "6.0.1")

@@ -38,12 +38,8 @@ var implementations = map[string]implementation{
 
 // controllers that serve the route.
 func (rt *route) controllers() []string {
-	if !rt.exists() {
-		return nil
-	}
 	var found []string
-	_, said := attached(rt.live)
-	for _, p := range said {
+	for _, p := range rt.said {
 		if name := string(p.ControllerName); !slices.Contains(found, name) {
 			found = append(found, name)
 		}

@@ -55,23 +55,22 @@ const silence = 3 * router.SettleTime
 
 // attachment adds whether anybody serves the route, and what those say who do.
 func (f *findings) attachment(now time.Time) {
-	parents, said := attached(f.live)
 	switch {
-	case len(parents) == 0:
+	case len(f.parents) == 0:
 		f.add(router.Problem{Reason: "NotAttached", Message: fmt.Sprintf("HTTPRoute %s names no parent, so no request reaches it: "+
 			"add the Gateway to its spec.parentRefs", f.key())})
-	case len(said) == 0 && now.Sub(f.live.GetCreationTimestamp().Time) > silence:
+	case len(f.said) == 0 && now.Sub(f.live.GetCreationTimestamp().Time) > silence:
 		f.add(router.Problem{Reason: "NotAttached", Message: fmt.Sprintf("no controller has taken up HTTPRoute %s for %s: "+
-			"check that it exists, and that its GatewayClass has a controller that runs", f.key(), parentName(parents[0], f.live))})
+			"check that it exists, and that its GatewayClass has a controller that runs", f.key(), parentName(f.parents[0], f.live))})
 	}
-	f.judge(said)
+	f.judge()
 }
 
 // judge weighs what the controllers say of the present generation. A parent that refuses the route
 // serves none of its requests: the others decide, and only where there are none is the route rejected.
-func (f *findings) judge(said []gatewayv1.RouteParentStatus) {
+func (f *findings) judge() {
 	var refused []string
-	for _, p := range said {
+	for _, p := range f.said {
 		c := f.current(p, gatewayv1.RouteConditionAccepted)
 		if c != nil && c.Status == metav1.ConditionFalse {
 			refused = append(refused, fmt.Sprintf("%s does not accept HTTPRoute %s: %s", parentName(p.ParentRef, f.live), f.key(), words(c)))
@@ -79,7 +78,7 @@ func (f *findings) judge(said []gatewayv1.RouteParentStatus) {
 		}
 		f.judgeRules(p)
 	}
-	if len(refused) > 0 && len(refused) == len(said) {
+	if len(refused) > 0 && len(refused) == len(f.said) {
 		f.reject(strings.Join(refused, "; "))
 		return
 	}

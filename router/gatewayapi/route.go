@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
@@ -21,6 +22,9 @@ type route struct {
 	live, wanted *unstructured.Unstructured // nil when there is none
 	// orphan is true when the Canary that the route names is gone: its successor takes it over.
 	orphan bool
+	// parents that the live route names, and what their controllers say of it.
+	parents []gatewayv1.ParentReference
+	said    []gatewayv1.RouteParentStatus
 }
 
 // route reads the HTTPRoute of a target from the cache.
@@ -35,6 +39,7 @@ func (r *Router) route(ctx context.Context, t router.Target) (*route, error) {
 	}
 	rt.live, rt.wanted = live, live.DeepCopy()
 	rt.orphan = object.Orphan(ctx, r.client, live)
+	rt.parents, rt.said = attached(live)
 	return rt, nil
 }
 

@@ -41,10 +41,10 @@ func TestPartsAreDistinct(t *testing.T) {
 		}
 		names[p.Name], files[p.File], keys[p.Name] = true, true, p.Key()
 	}
-	for _, p := range append(parts.all(), builder(t).traefik()) {
+	for _, p := range append(parts.all(), builder(t).traefik(), builder(t).contour()) {
 		visit(p)
 	}
-	for _, name := range []string{"kube", "podcli", "podinfo-6.0.0", "image-podinfo-6.1.6", "image-envoy", "image-prometheus", "image-coredns", "image-traefik"} {
+	for _, name := range []string{"kube", "podcli", "podinfo-6.0.0", "image-podinfo-6.1.6", "image-envoy", "image-prometheus", "image-coredns", "image-traefik", "image-contour"} {
 		if !names[name] {
 			t.Errorf("no part %s", name)
 		}

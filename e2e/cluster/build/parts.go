@@ -14,6 +14,7 @@ const (
 	MetricsServerVersion = "v0.9.0"
 	EnvoyVersion         = "1.40.0"
 	TraefikVersion       = "3.7.15"
+	ContourVersion       = "v1.33.8"
 	heyVersion           = "v0.1.5"
 )
 

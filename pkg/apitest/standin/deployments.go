@@ -130,6 +130,11 @@ func (k *kubelet) makeReady(ctx context.Context, p *corev1.Pod) error {
 	p.Status.PodIP = address(p.Name)
 	p.Status.PodIPs = []corev1.PodIP{{IP: p.Status.PodIP}}
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
+	p.Status.ContainerStatuses = nil
+	for _, c := range p.Spec.Containers {
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: c.Name, Image: c.Image, ImageID: k.Images.id(c.Image), Ready: true})
+	}
 	return k.client.Status().Update(ctx, p)
 }
 

@@ -7,6 +7,7 @@ package standin
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -39,14 +40,29 @@ type Options struct {
 	Workers int
 }
 
-// Images remembers which images do not start. The zero value starts all of them.
-type Images struct{ broken sync.Map }
+// Images remembers which images do not start, and to where tags were moved. The zero value starts
+// all of them.
+type Images struct{ broken, moved sync.Map }
 
 // Break keeps new pods with an image from becoming ready.
 func (i *Images) Break(image string) { i.broken.Store(image, true) }
 
 // Mend lets them become ready after all.
 func (i *Images) Mend(image string) { i.broken.Delete(image) }
+
+// Move lets a tag name another image: pods that start from now on run it.
+func (i *Images) Move(image string) { i.moved.Store(image, "moved") }
+
+// id is what a node says that it runs for an image.
+func (i *Images) id(image string) string {
+	content := image
+	if i != nil {
+		if moved, ok := i.moved.Load(image); ok {
+			content += moved.(string)
+		}
+	}
+	return fmt.Sprintf("registry.local/standin@sha256:%x", sha256.Sum256([]byte(content)))
+}
 
 func (i *Images) starts(t *corev1.PodSpec) bool {
 	if i == nil {
