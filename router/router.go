@@ -77,6 +77,8 @@ type Features struct {
 	Mirror, MirrorShare bool
 	// Affinity keeps users on their side by a cookie.
 	Affinity bool
+	// Upstream copies the settings of what spec.upstreamRef names.
+	Upstream bool
 	// ServiceFields are the fields of spec.service, by their JSON names, that say something of the route
 	// and that the router heeds.
 	ServiceFields []string

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/notifier"
 )
 
@@ -31,7 +32,7 @@ func TestEveryTypeOfAlertProviderIsBuiltIn(t *testing.T) {
 	for _, value := range crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["type"].Enum {
 		want = append(want, string(bytes.Trim(value.Raw, `"`)))
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), alertTypes().Names()); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), implementations.Alerts().Names()); diff != "" {
 		t.Errorf("types (-CRD +built in):\n%s", diff)
 	}
 }
@@ -40,7 +41,7 @@ func TestSampleAlertProvidersAreTaken(t *testing.T) {
 	for _, file := range []string{"slack.yaml", "alertproviders.yaml"} {
 		providers, secrets := alertSamples(t, "../../deploy/samples/"+file)
 		for _, p := range providers {
-			build, err := alertTypes().Get(p.Spec.Type)
+			build, err := implementations.Alerts().Get(p.Spec.Type)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 )
 
 // environment looks variables up in a map.
@@ -86,10 +88,10 @@ func TestNotifiers(t *testing.T) {
 
 // TestNoNameIsRegisteredTwice: must would stop the binary.
 func TestNoNameIsRegisteredTwice(t *testing.T) {
-	if diff := cmp.Diff([]string{"gatewayapi:v1", "gatewayapi:v1beta1", "gloo", "kubernetes"}, routers().Names()); diff != "" {
+	if diff := cmp.Diff([]string{"gatewayapi:v1", "gatewayapi:v1beta1", "gloo", "kubernetes"}, implementations.Routers().Names()); diff != "" {
 		t.Errorf("routers (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"prometheus"}, metricProviders().Types()); diff != "" {
+	if diff := cmp.Diff([]string{"prometheus"}, implementations.Metrics().Types()); diff != "" {
 		t.Errorf("metric providers (-want +got):\n%s", diff)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -77,7 +78,7 @@ func run(ctx context.Context, o options) error {
 		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
 		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Workers: 8, Askers: 32,
 	}, canary.Deps{
-		Routers: routers(), Metrics: metricProviders(), Notifiers: sinks, Alerts: alertTypes(),
+		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
 	})
 	if err != nil {

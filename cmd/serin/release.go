@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
 )
 
@@ -189,7 +190,7 @@ func (r *releaser) list(ctx context.Context) ([]v1beta1.Canary, error) {
 func (r *releaser) forceOne(ctx context.Context, name types.NamespacedName) {
 	err := canary.Force(ctx, r.client, canary.Options{
 		Provider: r.provider, MetricsServer: r.metricsServer, SelectorLabels: r.selectorLabels, ClusterName: r.clusterName,
-	}, canary.Deps{Routers: routers(), Metrics: metricProviders()}, name)
+	}, canary.Deps{Routers: implementations.Routers(), Metrics: implementations.Metrics()}, name)
 	if err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()

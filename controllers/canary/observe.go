@@ -219,14 +219,7 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 
 func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	c := v.canary
-	v.routed = router.Target{
-		Canary: client.ObjectKeyFromObject(c), Apex: c.ApexName(), PrimaryService: c.PrimaryServiceName(),
-		CanaryService: c.CanaryServiceName(), Port: c.Spec.Service.Port, Upstream: c.Spec.UpstreamRef,
-		Service: c.Spec.Service,
-	}
-	if c.Spec.Service.Apex != nil {
-		v.routed.Metadata = *c.Spec.Service.Apex
-	}
+	v.routed = RouteTarget(c)
 	rt, err := r.routers.get(r.provider(c))
 	if err == nil {
 		v.router = rt
@@ -259,6 +252,19 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		}
 	}
 	return nil
+}
+
+// RouteTarget is what a router is told of a Canary.
+func RouteTarget(c *v1beta1.Canary) router.Target {
+	t := router.Target{
+		Canary: client.ObjectKeyFromObject(c), Apex: c.ApexName(), PrimaryService: c.PrimaryServiceName(),
+		CanaryService: c.CanaryServiceName(), Port: c.Spec.Service.Port, Upstream: c.Spec.UpstreamRef,
+		Service: c.Spec.Service,
+	}
+	if c.Spec.Service.Apex != nil {
+		t.Metadata = *c.Spec.Service.Apex
+	}
+	return t
 }
 
 func routeFacts(s router.State) rollout.Route {

@@ -11,14 +11,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/router"
 )
 
 // seeSpec holds the spec against what this operator honours. What it does not is never ignored in
 // silence: where Flagger does nothing either it is a warning, otherwise the canary stalls.
 func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
-	r.seeStrategy(v)
-	r.seeHooks(v)
-	r.seeIgnored(v)
+	r.seeFields(v)
 	if err := r.seeRivals(ctx, v); err != nil {
 		return err
 	}
@@ -26,6 +26,21 @@ func (r *Reconciler) seeSpec(ctx context.Context, v *view) error {
 		return err
 	}
 	return r.seeMetrics(ctx, v)
+}
+
+// seeFields is what can be said of a spec and its router without a look at the cluster.
+func (r *Reconciler) seeFields(v *view) {
+	r.seeStrategy(v)
+	r.seeHooks(v)
+	r.seeIgnored(v)
+}
+
+// Check says of a Canary, as the operator would, what its router refuses and what has no effect with
+// it. The documentation's table of fields is made by it.
+func Check(c *v1beta1.Canary, rt router.Router) (refused, ignored []rollout.Problem) {
+	v := &view{canary: c, router: rt, features: rt.Features()}
+	(&Reconciler{}).seeFields(v)
+	return v.Problems, v.Warnings
 }
 
 // seeStrategy holds what the analysis asks of the route against what the router can. Matches that
@@ -113,6 +128,9 @@ func (r *Reconciler) seeIgnored(v *view) {
 	if len(ignored) > 0 {
 		v.warning("FieldsIgnored", "spec.service.%s have no effect with provider %s: set them on the route itself",
 			strings.Join(ignored, ", spec.service."), r.provider(v.canary))
+	}
+	if v.canary.Spec.UpstreamRef != nil && v.router != nil && !v.features.Upstream {
+		v.warning("FieldsIgnored", "spec.upstreamRef has no effect with provider %s: it names an Upstream of Gloo", r.provider(v.canary))
 	}
 }
 

@@ -68,6 +68,9 @@ func pages(t *testing.T, dir string) map[string]string {
 	}
 	texts := map[string]string{}
 	for _, file := range files {
+		if filepath.Base(file) == "fields.md" {
+			continue // docs/gen/fields makes it, and tests it
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

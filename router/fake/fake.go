@@ -153,7 +153,7 @@ func (r *Router) Features() router.Features {
 		return *r.Can
 	}
 	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
-		Mirror: true, MirrorShare: true, Affinity: true}
+		Mirror: true, MirrorShare: true, Affinity: true, Upstream: true}
 }
 
 // Watches is empty: nothing of this router is in the API server.

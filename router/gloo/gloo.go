@@ -50,7 +50,7 @@ func New(c client.Client) (router.Router, error) {
 // Features of Gloo: all but matches by the labels of who asks.
 func (r *Router) Features() router.Features {
 	return router.Features{Weights: true, Tenths: true, Headers: true, QueryParams: true, Methods: true,
-		Mirror: true, MirrorShare: true, Affinity: true}
+		Mirror: true, MirrorShare: true, Affinity: true, Upstream: true}
 }
 
 func notInstalled(missing []string) error {

@@ -1,8 +1,8 @@
-package main
+// Package implementations lists every router, metric provider and notifier that this operator has. It is
+// the only place that knows them all: a new one is one line here.
+package implementations
 
 import (
-	"fmt"
-
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/metrics/prometheus"
 	"github.com/serin-dev/serin/notifier"
@@ -18,9 +18,8 @@ import (
 	"github.com/serin-dev/serin/router/kubernetes"
 )
 
-// The lists below are the only place that knows every implementation: a new one is one line here.
-
-func routers() *router.Registry {
+// Routers by the values of spec.provider.
+func Routers() *router.Registry {
 	r := &router.Registry{}
 	must(r.Add("gatewayapi:v1", gatewayapi.New))
 	must(r.Add("gatewayapi:v1beta1", gatewayapi.New)) // by that name too it is v1 that is spoken
@@ -29,13 +28,15 @@ func routers() *router.Registry {
 	return r
 }
 
-func metricProviders() *metrics.Registry {
+// Metrics are the metric providers by the types of a MetricTemplate.
+func Metrics() *metrics.Registry {
 	r := &metrics.Registry{}
 	must(r.Add("prometheus", prometheus.New))
 	return r
 }
 
-func alertTypes() *notifier.Registry {
+// Alerts are the notifiers by the types of an AlertProvider.
+func Alerts() *notifier.Registry {
 	r := &notifier.Registry{}
 	must(r.Add(slack.Type, slack.New))
 	must(r.Add(msteams.Type, msteams.New))
@@ -45,19 +46,6 @@ func alertTypes() *notifier.Registry {
 	must(r.Add(webhook.Type, webhook.New))
 	must(r.Add(webhook.TypeCD, webhook.NewCD))
 	return r
-}
-
-// notifiers builds the operator's own sinks; without an address or a token there is none.
-func (o options) notifiers() (map[string]notifier.Notifier, error) {
-	if o.slackURL == "" && o.slackToken == "" {
-		return nil, nil
-	}
-	n, err := slack.New(notifier.Config{Address: o.slackURL, Token: o.slackToken,
-		Channel: o.slackChannel, Username: o.slackUser, Proxy: o.slackProxy})
-	if err != nil {
-		return nil, fmt.Errorf("set up Slack: %w", err)
-	}
-	return map[string]notifier.Notifier{"slack": n}, nil
 }
 
 // must stops a binary that registers one name twice.
