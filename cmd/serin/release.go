@@ -191,13 +191,11 @@ func (r *releaser) list(ctx context.Context) ([]v1beta1.Canary, error) {
 func (r *releaser) forceOne(ctx context.Context, name types.NamespacedName) {
 	err := canary.Force(ctx, r.client, canary.Options{
 		Provider: r.provider, MetricsServer: r.metricsServer, SelectorLabels: r.selectorLabels, ClusterName: r.clusterName,
-<<<<<<< ours
-	}, canary.Deps{Routers: implementations.Routers(), Metrics: implementations.Metrics()}, name)
-=======
+		TrackConfigs: r.configTracking, SecretNamespaces: r.secretNamespaces,
 	}, canary.Deps{
-		Routers: routers(), Metrics: metricProviders(), Alerts: alertTypes(), Hooks: webhook.New(r.trustedLoadtesters, r.loadtesterTokenFile),
+		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Alerts: implementations.Alerts(),
+		Hooks: webhook.New(r.trustedLoadtesters, r.loadtesterTokenFile),
 	}, name)
->>>>>>> theirs
 	if err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
