@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -95,7 +96,8 @@ func (s *Stage) At(ctx context.Context, namespace, service, host, path string, r
 // WaitServing sends a few requests a second until all are answered: a gateway needs a moment for a new
 // route, and every node for a new Service. Nothing was promised before that.
 func (s *Stage) WaitServing(ctx context.Context, spec stream.Spec) error {
-	const probe = "probe"
+	// Scenes that play side by side do not ask the same.
+	probe := fmt.Sprintf("probe-%x", sha256.Sum256([]byte(spec.URL+" "+spec.Host)))[:20]
 	spec.Rate = 10
 	if err := s.StartLoad(ctx, probe, spec); err != nil {
 		return err
