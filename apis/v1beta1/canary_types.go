@@ -75,7 +75,8 @@ type CanarySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.kind != 'Service' || self.apiVersion in ['v1', 'core/v1'] || self.apiVersion.startsWith('serving.knative.dev/')",message="the apiVersion of a Service is v1, or serving.knative.dev/v1 for one of Knative"
 	TargetRef LocalObjectReference `json:"targetRef"`
 
-	// AutoscalerRef names the autoscaler of the target. The primary gets a copy of it.
+	// AutoscalerRef names the autoscaler of a Deployment. The primary gets a copy of it, which follows it
+	// and does not shrink the primary while a rollout is under way.
 	// +optional
 	AutoscalerRef *AutoscalerReference `json:"autoscalerRef,omitempty"`
 

@@ -204,11 +204,11 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	}
 }
 
-func (s server) eventually(t *testing.T, true func() bool) {
+func (s server) eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for !true() {
+	for !holds() {
 		select {
 		case <-ctx.Done():
 			t.Fatal("it never came true")

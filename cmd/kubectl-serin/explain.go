@@ -73,6 +73,9 @@ func explainState(p *page, c *v1beta1.Canary, now time.Time) {
 	}
 	p.line(label, because(c))
 	p.line("Next", next(c, now))
+	if rel := s.Release; rel != nil && rel.Stays != "" {
+		p.line("Stays", fmt.Sprintf("%s, because of %s: %s", rel.Stays, rel.Reason, rel.Message))
+	}
 	if w := meta.FindStatusCondition(s.Conditions, v1beta1.ConditionWarning); w != nil && w.Status == metav1.ConditionTrue {
 		p.line("Warning", w.Reason+": "+w.Message)
 	}
@@ -120,7 +123,7 @@ func doubts(c *v1beta1.Canary, now time.Time) []string {
 func traffic(s *v1beta1.CanaryStatus) string {
 	r := s.Rollout
 	switch {
-	case s.Promoted == nil || s.Initialization != nil: // its step says
+	case s.Promoted == nil || s.Initialization != nil || s.Release != nil: // its step says
 		return ""
 	case r == nil || r.EndedAt != nil || s.CanaryWeight == 0 && r.Rules == nil:
 		return "all on " + s.Promoted.Image

@@ -154,6 +154,19 @@ var scenes = map[string]func() *world{
 		w.c.DeletionTimestamp = new(metav1.NewTime(w.now))
 		return w
 	},
+	"being released": func() *world {
+		w := promoted(nil)
+		w.release = true
+		w.until(4 * time.Minute)
+		return w
+	},
+	"released in part": func() *world {
+		w := promoted(nil)
+		w.target.Exists = false
+		w.release = true
+		w.until(30 * time.Minute)
+		return w
+	},
 	"repaired": func() *world {
 		w := adopted(nil)
 		w.target.Replicas, w.target.Writer = 3, "argocd"

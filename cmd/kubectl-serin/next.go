@@ -16,6 +16,8 @@ func next(c *v1beta1.Canary, now time.Time) string {
 	s := &c.Status
 	r := s.Rollout
 	switch {
+	case s.Release != nil:
+		return nextRelease(c, s.Release, now)
 	case mustAct(c):
 		return "Serin goes on by itself once that is mended"
 	case c.Spec.Suspend:
@@ -28,6 +30,20 @@ func next(c *v1beta1.Canary, now time.Time) string {
 		return waitingFor(s)
 	default:
 		return nextStep(c, r, now)
+	}
+}
+
+func nextRelease(c *v1beta1.Canary, rel *v1beta1.ReleaseStatus, now time.Time) string {
+	switch {
+	case c.Status.Phase == v1beta1.PhaseTerminated:
+		return ""
+	case rel.Step == v1beta1.StepRemoving:
+		return "it is done, when what Serin made is gone"
+	case rel.Stays != "":
+		return "it is done, with what stays" + otherwise("so is the rest", rel.Until, now)
+	default:
+		return fmt.Sprintf("the traffic goes back to %s %s, when that has come true", c.Spec.TargetRef.Kind, c.Spec.TargetRef.Name) +
+			otherwise("what is safe is done, and said,", rel.Until, now)
 	}
 }
 
@@ -92,7 +108,7 @@ type steer struct {
 // steers are the commands that the operator would not refuse, as far as the status tells.
 func steers(c *v1beta1.Canary) []steer {
 	s := &c.Status
-	if c.Spec.Suspend || s.Promoted == nil || s.Initialization != nil || s.Phase == "" || !c.DeletionTimestamp.IsZero() {
+	if c.Spec.Suspend || s.Promoted == nil || s.Initialization != nil || s.Release != nil || s.Phase == "" || !c.DeletionTimestamp.IsZero() {
 		return nil
 	}
 	pause := steer{verb: v1beta1.VerbPause, what: "keep a new revision from starting"}

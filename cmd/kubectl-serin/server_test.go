@@ -129,9 +129,13 @@ func (s server) operate(t *testing.T, w *world) *sync.Mutex {
 }
 
 func (s server) obey(ctx context.Context, w *world, c *v1beta1.Canary) error {
-	parsed, err := v1beta1.ParseCommand(c.Annotations[v1beta1.CommandAnnotation])
-	if err != nil || c.Status.Command != nil && c.Status.Command.ID == parsed.ID {
+	text := c.Annotations[v1beta1.CommandAnnotation]
+	if text == "" {
 		return nil
+	}
+	parsed, err := v1beta1.ParseCommand(text)
+	if err != nil || c.Status.Command != nil && c.Status.Command.ID == parsed.ID {
+		return err
 	}
 	w.command = &rollout.Command{Command: parsed, SelfReported: true}
 	if who := c.Annotations[v1beta1.CommandUserAnnotation]; who != "" {

@@ -57,8 +57,7 @@ func (s *session) open(name string) (target, error) {
 		return target{}, fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config.UserAgent = "kubectl-serin/" + release()
-	scheme := newScheme()
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: newMapper(scheme)})
+	c, err := client.NewWithWatch(config, client.Options{Scheme: newScheme(), Mapper: newMapper()})
 	if err != nil {
 		return target{}, fmt.Errorf("set up the client: %w", err)
 	}
@@ -77,7 +76,7 @@ func newScheme() *runtime.Scheme {
 
 // newMapper knows the few kinds that are used, so that no command begins with asking the server for
 // all that it has.
-func newMapper(scheme *runtime.Scheme) meta.RESTMapper {
+func newMapper() meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
 	m.Add(v1beta1.GroupVersion.WithKind("Canary"), meta.RESTScopeNamespace)
 	m.Add(appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), meta.RESTScopeNamespace)

@@ -68,11 +68,10 @@ func (s *session) status(ctx context.Context, t target, f statusFlags) error {
 		return s.await(ctx, t, c, a, f.timeout)
 	case f.watch:
 		show := s.changes(t)
-		err := t.follow(ctx, c, func(seen *v1beta1.Canary) bool { show(seen); return false })
-		if ctx.Err() != nil { // somebody has seen enough
-			return nil
+		if err := t.follow(ctx, c, func(seen *v1beta1.Canary) bool { show(seen); return false }); ctx.Err() == nil {
+			return t.explain("follow", err)
 		}
-		return t.explain("follow", err)
+		return nil // somebody has seen enough
 	default:
 		s.changes(t)(c)
 		return nil

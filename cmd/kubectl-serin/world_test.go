@@ -30,6 +30,8 @@ type world struct {
 	rate *float64
 	// closed gates say no; the pods of a starting canary, and of a broken primary, are never ready.
 	closed, starting, broken bool
+	// release is asked for.
+	release bool
 }
 
 var begin = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -52,7 +54,8 @@ func fresh(edit func(*v1beta1.Canary)) *world {
 	if edit != nil {
 		edit(w.c)
 	}
-	w.apex.Exists, w.route.Weighted, w.target.Replicas = true, true, 2
+	w.apex.Exists, w.route.Weighted, w.target.Exists, w.target.Replicas = true, true, true, 2
+	w.target.SizeField = "spec.replicas"
 	w.hold("6.0.0")
 	return w
 }
@@ -130,7 +133,7 @@ func later(now time.Time, times ...time.Time) time.Time {
 
 func (w *world) observed() rollout.Observed {
 	return rollout.Observed{Now: w.now, Object: w.c.DeepCopy(), Target: w.target, Primary: w.primary, Canary: w.canary, Apex: w.apex, Route: w.route,
-		Command: w.command, Problems: w.problems, Warnings: w.warnings, Revisions: w.revisions, Answers: w.answers}
+		Command: w.command, Problems: w.problems, Warnings: w.warnings, Revisions: w.revisions, Answers: w.answers, Release: w.release}
 }
 
 func (w *world) apply(d rollout.World) {

@@ -21,6 +21,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/pkg/webhook"
 )
 
 // releaseOptions are the arguments of `serin release`, which an uninstall of the chart runs.
@@ -190,7 +191,11 @@ func (r *releaser) list(ctx context.Context) ([]v1beta1.Canary, error) {
 func (r *releaser) forceOne(ctx context.Context, name types.NamespacedName) {
 	err := canary.Force(ctx, r.client, canary.Options{
 		Provider: r.provider, MetricsServer: r.metricsServer, SelectorLabels: r.selectorLabels, ClusterName: r.clusterName,
-	}, canary.Deps{Routers: implementations.Routers(), Metrics: implementations.Metrics()}, name)
+		TrackConfigs: r.configTracking, SecretNamespaces: r.secretNamespaces,
+	}, canary.Deps{
+		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Alerts: implementations.Alerts(),
+		Hooks: webhook.New(r.trustedLoadtesters, r.loadtesterTokenFile),
+	}, name)
 	if err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()

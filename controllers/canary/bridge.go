@@ -66,13 +66,14 @@ func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to, ro
 	return nil
 }
 
-// holdWhereItLed keeps the addresses that a primary's Service has now, unless it holds some already.
-func (r *Reconciler) holdWhereItLed(ctx context.Context, c *v1beta1.Canary, service string) error {
-	have, err := r.slicesOf(ctx, c.Namespace, service, true)
+// hold keeps the addresses that one Service has now in another, or in itself, while that is led
+// elsewhere. What is held already stays.
+func (r *Reconciler) hold(ctx context.Context, c *v1beta1.Canary, from, in string) error {
+	have, err := r.slicesOf(ctx, c.Namespace, in, true)
 	if err != nil || len(have) > 0 {
 		return err
 	}
-	return r.bridge(ctx, c, service, service, v1beta1.RolePrimary)
+	return r.bridge(ctx, c, from, in, v1beta1.RolePrimary)
 }
 
 func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, service string) error {

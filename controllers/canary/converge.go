@@ -24,7 +24,9 @@ func (r *Reconciler) converge(ctx context.Context, v *view, w rollout.World) err
 		r.pauseScaledObject, r.emptyTarget, r.removeLeftovers,
 	}
 	if v.canary.Spec.TargetRef.Kind == workload.KindService {
-		steps = []func(context.Context, *view, rollout.World) error{r.takeServiceSnapshot, r.keepSides, r.setRoute}
+		steps = []func(context.Context, *view, rollout.World) error{
+			r.takeServiceSnapshot, r.keepSides, r.leadBack, r.setRoute, r.releaseRoute, r.removeLeftovers,
+		}
 	}
 	for _, step := range steps {
 		if err := step(ctx, v, w); err != nil {

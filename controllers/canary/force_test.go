@@ -8,12 +8,13 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/pkg/webhook"
 )
 
 // force does the work of an operator from here, with a client that has no cache.
 func (w *world) force(ctx context.Context) error {
 	return canary.Force(ctx, w.c, canary.Options{Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app"}},
-		canary.Deps{Routers: w.routers(), Metrics: w.metrics()}, w.key())
+		canary.Deps{Routers: w.routers(), Metrics: w.metrics(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, "")}, w.key())
 }
 
 // TestForceReleasesWithoutAnOperator: in mid-run, with a template that is not promoted.
@@ -41,14 +42,27 @@ func TestForceReleasesWithoutAnOperator(t *testing.T) {
 	w.handedBack("podinfo:6.0.0", 2)
 }
 
-// TestForceLetsADeletedCanaryGo that its operator left with a finalizer.
+// TestForceLetsADeletedCanaryGo that its operator left with a finalizer, and tells those who are told of
+// it.
 func TestForceLetsADeletedCanaryGo(t *testing.T) {
-	w, op := adopted(t)
+	w := newWorld(t)
+	team, log := receive(t), receive(t)
+	w.create(w.alertProvider(w.ns, "team", team), w.deployment("podinfo:6.0.0"), w.service(), w.canary(alerting(alertTo("team", "", "")),
+		hooked(v1beta1.CanaryWebhook{Name: "log", Type: v1beta1.HookEvent, URL: log.URL})))
+	op := w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
 	op.stop()
 	w.remove(w.get())
 	must(t, w.force(w.ctx))
 	w.goes()
 	w.handedBack("podinfo:6.0.0", 2)
+	events, reports := team.events(t), log.payloads(t)
+	if last := events[len(events)-1].Data; last.Phase != string(v1beta1.PhaseTerminated) {
+		t.Errorf("the alert was last told %+v", last)
+	}
+	if last := reports[len(reports)-1].Metadata; last["eventReason"] != "Released" {
+		t.Errorf("the event hook was last told %v", last)
+	}
 }
 
 // TestForceBesideAnOperator: both do the same, by the same status.

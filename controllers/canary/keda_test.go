@@ -143,7 +143,7 @@ func TestKEDAThatIsNotInstalledIsExplained(t *testing.T) {
 	}
 	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.scaledObject(), w.canary(scaledByKEDA))
 	w.operate()
-	w.explains(v1beta1.ConditionStalled, "KEDANotInstalled", []string{"ScaledObject.v1alpha1.keda.sh", "install KEDA"})
+	w.explains(v1beta1.ConditionStalled, "KedaNotInstalled", []string{"ScaledObject.v1alpha1.keda.sh", "install KEDA"})
 	absent.Store(false)
 	w.wake()
 	w.reaches(v1beta1.PhaseInitialized)

@@ -65,7 +65,7 @@ func (r *Reconciler) observe(ctx context.Context, c *v1beta1.Canary) (*view, err
 	switch { // nothing that a spec lacks holds up a release
 	case service && release:
 		sights = []func(context.Context, *view) error{
-			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeRelease,
+			r.seeServiceTarget, r.seeSides, r.seeRoute, r.seeCommand, r.seeServiceRelease,
 		}
 	case release:
 		sights = []func(context.Context, *view) error{

@@ -67,7 +67,7 @@ func (r *Reconciler) seeScaledObject(ctx context.Context, v *view) error {
 	}
 	if !known {
 		v.scalers.unknown = true
-		v.problem("KEDANotInstalled", "the cluster does not know ScaledObject.v1alpha1.keda.sh: install KEDA with its CRDs, or name a HorizontalPodAutoscaler in spec.autoscalerRef")
+		v.problem("KedaNotInstalled", "the cluster does not know ScaledObject.v1alpha1.keda.sh: install KEDA with its CRDs, or name a HorizontalPodAutoscaler in spec.autoscalerRef")
 		return nil
 	}
 	if v.scalers.scaled, err = r.scaledObject(ctx, v.canary.Namespace, ref.Name); err != nil {

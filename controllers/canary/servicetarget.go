@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -47,8 +48,8 @@ func (r *Reconciler) seeServiceTarget(ctx context.Context, v *view) error {
 	if missing := (workload.Services{Canary: c, Apex: svc}).MissingPort(); missing != "" {
 		v.problem("ServicePortMissing", "%s", missing)
 	}
-	v.service = svc
-	v.Apex = rollout.Apex{Exists: true, ToPrimary: true} // nothing of it is turned
+	v.service, v.Target.Exists = svc, svc.DeletionTimestamp.IsZero()
+	v.Apex = rollout.Apex{Exists: true, ToPrimary: true, ToTarget: true} // nothing of it is turned
 	known, ok, err := r.revisions.LookupService(ctx, c, svc)
 	if ok {
 		v.Target.Revision = known
@@ -79,8 +80,9 @@ func (r *Reconciler) side(ctx context.Context, v *view, svc *corev1.Service) (ro
 		return rollout.Workload{}, nil
 	}
 	v.HighestStamp = max(v.HighestStamp, stampOf(svc))
-	w := rollout.Workload{Exists: true, Revision: svc.Annotations[v1beta1.RevisionAnnotation],
-		Images: []string{workload.Destination(svc)}, Given: true, Synced: true}
+	w := rollout.Workload{Exists: true, Ours: svc.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name),
+		Revision: svc.Annotations[v1beta1.RevisionAnnotation],
+		Images:   []string{workload.Destination(svc)}, Given: true, Synced: true}
 	if !workload.ServiceOn(svc) {
 		return w, nil
 	}
@@ -106,13 +108,18 @@ func (r *Reconciler) addresses(ctx context.Context, svc *corev1.Service, rev str
 		discoveryv1.LabelServiceName: svc.Name, v1beta1.RevisionLabel: v1beta1.LabelValue(rev)}); err != nil {
 		return 0, 0, fmt.Errorf("list endpoints of Service %s/%s: %w", svc.Namespace, svc.Name, err)
 	}
+	ready, all = count(l.Items)
+	return ready, all, nil
+}
+
+// count counts the ready addresses in slices and all of them, but for those that go.
+func count(in []discoveryv1.EndpointSlice) (ready, all int32) {
 	pods := map[types.UID]bool{} // a dual-stack Service lists each pod once a family
-	for i := range l.Items {
-		for _, e := range l.Items[i].Endpoints {
-			if e.TargetRef == nil || ptr.Deref(e.Conditions.Terminating, false) {
-				continue
+	for i := range in {
+		for _, e := range in[i].Endpoints {
+			if e.TargetRef != nil && !ptr.Deref(e.Conditions.Terminating, false) {
+				pods[e.TargetRef.UID] = ptr.Deref(e.Conditions.Ready, true)
 			}
-			pods[e.TargetRef.UID] = ptr.Deref(e.Conditions.Ready, true)
 		}
 	}
 	for _, up := range pods {
@@ -121,7 +128,67 @@ func (r *Reconciler) addresses(ctx context.Context, svc *corev1.Service, rev str
 			ready++
 		}
 	}
-	return ready, all, nil
+	return ready, all
+}
+
+// seeServiceRelease looks at what only the release of a Service target asks for: the target's own
+// slices, which no cache has.
+func (r *Reconciler) seeServiceRelease(ctx context.Context, v *view) error {
+	c := v.canary
+	v.Release = releaseAsked(c)
+	if c.Status.Phase == v1beta1.PhaseTerminated {
+		return nil
+	}
+	if rel := c.Status.Release; rel != nil {
+		r.seeHandback(v, rel)
+		if rel.Step == v1beta1.StepRemoving {
+			return r.seeLeftovers(ctx, v)
+		}
+	}
+	if v.service == nil {
+		return nil
+	}
+	if name := v.Target.Revision.Name; name != "" && name != c.Status.LastPromotedSpec {
+		v.Target.Keeper = v1beta1.Keeper(v.service.Labels, v.service.Annotations)
+		if w := r.writer(ctx, v.service.DeepCopy(), "spec.selector"); v.Target.Keeper == "" && gitops[w] {
+			v.Target.Keeper = w
+		}
+	}
+	ready, all := int32(1), int32(1)
+	if v.service.Spec.Type != corev1.ServiceTypeExternalName {
+		var l discoveryv1.EndpointSliceList
+		if err := r.live.List(ctx, &l, client.InNamespace(c.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: v.service.Name}); err != nil {
+			return fmt.Errorf("list endpoints of Service %s/%s: %w", c.Namespace, v.service.Name, err)
+		}
+		ready, all = count(slices.DeleteFunc(l.Items, func(s discoveryv1.EndpointSlice) bool { return s.Labels[discoveryv1.LabelManagedBy] == bridgeManager }))
+	}
+	v.Target.Pods = rollout.Workload{Exists: true, Revision: v.Target.Revision.Name, Given: true, Synced: true,
+		Replicas: max(all, 1), Pods: all, Updated: all, Available: ready, Endpoints: ready}
+	return nil
+}
+
+// leadBack leads a released Service where the promoted revision does, with the primary's addresses in
+// it until its own slices have them.
+func (r *Reconciler) leadBack(ctx context.Context, v *view, w rollout.World) error {
+	if w.Release == nil || w.Release.Template == "" || v.service == nil {
+		return nil
+	}
+	fields, err := r.revisions.ServiceFields(ctx, v.canary.Namespace, w.Release.Template)
+	if err != nil {
+		return err
+	}
+	if err := r.hold(ctx, v.canary, v.canary.PrimaryServiceName(), v.service.Name); err != nil {
+		return err
+	}
+	patch, err := json.Marshal(append([]workload.Change{{Op: "replace", Path: "/metadata/resourceVersion", Value: v.service.ResourceVersion}},
+		workload.ServiceChanges(v.service, fields)...))
+	if err != nil {
+		return fmt.Errorf("encode patch of Service %s: %w", v.service.Name, err)
+	}
+	if err := r.client.Patch(ctx, v.service.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1beta1.FieldManager)); err != nil {
+		return fmt.Errorf("lead Service %s/%s back to what is promoted: %w", v.service.Namespace, v.service.Name, err)
+	}
+	return nil
 }
 
 func (r *Reconciler) takeServiceSnapshot(ctx context.Context, v *view, w rollout.World) error {
@@ -175,7 +242,7 @@ func (r *Reconciler) keepSide(ctx context.Context, v *view, role string, live *c
 		return fmt.Errorf("Service %s/%s: %w", live.Namespace, live.Name, router.ErrOvertaken)
 	case role == v1beta1.RolePrimary:
 		// Where it led goes on answering until its own slices have what it leads to now.
-		if err := r.holdWhereItLed(ctx, v.canary, live.Name); err != nil {
+		if err := r.hold(ctx, v.canary, live.Name, live.Name); err != nil {
 			return err
 		}
 	}

@@ -189,3 +189,50 @@ func TestServicesThatCannotBeTargets(t *testing.T) {
 		})
 	}
 }
+
+// TestAReleasedServiceLeadsToWhatIsPromoted: after a rollback it led to what was rejected, and the route
+// leads to it again.
+func TestAReleasedServiceLeadsToWhatIsPromoted(t *testing.T) {
+	w := newWorld(t)
+	w.runs("blue")
+	w.runs("green")
+	w.create(w.leading("blue"), w.canary(ofService))
+	before := w.serviceNamed("podinfo")
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.prom.succeed(96.2)
+	w.leadTo("green")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	if diff := cmp.Diff(before.Spec, w.serviceNamed("podinfo").Spec); diff != "" {
+		t.Errorf("the user's Service (-before +after):\n%s", diff)
+	}
+	if left := w.ours(); len(left) > 0 || !w.router.Released(w.key()) {
+		t.Errorf("left behind: %v; the route is handed back: %t", left, w.router.Released(w.key()))
+	}
+}
+
+// TestAServiceThatAToolKeepsIsNotLedBack: the tool would lead it to what was rejected again. What
+// serves stays.
+func TestAServiceThatAToolKeepsIsNotLedBack(t *testing.T) {
+	w := newWorld(t)
+	w.runs("blue")
+	w.runs("green")
+	kept := w.leading("blue")
+	kept.Labels = map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}
+	w.create(kept, w.canary(ofService))
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.prom.succeed(96.2)
+	w.leadTo("green")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	if primary, own := w.leadsTo("podinfo-primary"), w.leadsTo("podinfo"); primary != "blue" || own != "green" {
+		t.Errorf("the primary leads to %s and the user's Service to %s", primary, own)
+	}
+	if w.router.Released(w.key()) || !w.isTold("TemplateKept") {
+		t.Errorf("the route is handed back: %t, that it is not is told: %t", w.router.Released(w.key()), w.isTold("TemplateKept"))
+	}
+}

@@ -62,6 +62,21 @@ func TestTraefikRollback(t *testing.T) {
 	s.rollsBack(spec, "request-success-rate")
 }
 
+// TestTraefikDeletion leaves an HTTPRoute to the Service behind.
+func TestTraefikDeletion(t *testing.T) {
+	t.Parallel()
+	if err := withTraefik(); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, traefik, "traefik-deletion", quick)
+	s.letsGo()
+	backends, err := s.KubectlOutput(t.Context(), "-n", s.ns, "get", "httproute", "podinfo", "-o", "jsonpath={.spec.rules[*].backendRefs[*].name}")
+	s.must(err)
+	if backends != "podinfo" {
+		t.Errorf("the route sends to %s", backends)
+	}
+}
+
 func TestTraefikABTesting(t *testing.T) { atTraefik(t, "ab", "canary-ab.yaml").testsAB() }
 
 func TestTraefikSessionAffinity(t *testing.T) {

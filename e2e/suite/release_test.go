@@ -15,14 +15,16 @@ import (
 
 // TestDeletion deletes the Canary in the midst of a rollout: podinfo serves by itself again, with what
 // was promoted, to users of the gateway and of its Service.
-func TestDeletion(t *testing.T) {
-	s := open(t, "deletion", quick)
+func TestDeletion(t *testing.T) { open(t, "deletion", quick).letsGo() }
+
+func (s *scene) letsGo() {
+	s.Helper()
 	s.loadDirect()
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	begin := time.Now()
 	s.kubectl("-n", s.ns, "delete", "canary", "podinfo", "--cascade=foreground", "--timeout=4m")
-	t.Logf("released after %v", time.Since(begin).Round(time.Second/10))
+	s.Logf("released after %v", time.Since(begin).Round(time.Second/10))
 	s.handedBack("6.0.0")
 }
 

@@ -147,14 +147,14 @@ func (p *plan) turnService() {
 
 // withPods ends the sentence about a clone that is made: a Service has no pods of its own.
 func (p *plan) withPods(n int32) (with, next string) {
-	if p.Target.SizeField == "" {
+	if p.leads() {
 		return "", "Traffic follows when its addresses are ready"
 	}
 	return " with " + podsOf(n, ""), "Traffic follows when they are ready"
 }
 
 func (p *plan) goesEmpty() string {
-	if p.Target.SizeField == "" {
+	if p.leads() {
 		return fmt.Sprintf(" stays as it is and in %s", SettleTime)
 	}
 	return fmt.Sprintf(" goes to zero pods in %s and", SettleTime)

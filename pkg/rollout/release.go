@@ -101,7 +101,13 @@ func (p *plan) releaseCause() string {
 
 func (p *plan) target() string { return p.spec.TargetRef.Kind + " " + p.spec.TargetRef.Name }
 
+// leads is true of a Service target: it makes no pods and leads to those of others.
+func (p *plan) leads() bool { return p.spec.TargetRef.Kind == "Service" }
+
 func (p *plan) fillingNext() string {
+	if p.leads() {
+		return fmt.Sprintf("%s has to lead to %s, at most until %s", p.target(), p.status.Promoted.Image, clock(p.status.Release.Until.Time))
+	}
 	return fmt.Sprintf("%s gets %s with %s, at most until %s", p.target(), podsOf(p.handedBack(p.status.Release), ""), p.status.Promoted.Image,
 		clock(p.status.Release.Until.Time))
 }
@@ -262,6 +268,9 @@ func (p *plan) removalNext() string {
 
 // stay gives up handing back: what serves goes on serving, and belongs to nobody from then on.
 func (p *plan) stay(what v1beta1.Stays, reason, message string) {
+	if p.leads() && what == v1beta1.StaysPrimary {
+		what = v1beta1.StaysEverything // it is its own apex, and cannot lead to the primary
+	}
 	rel := p.status.Release
 	rel.Stays, rel.Reason, rel.Message = what, reason, clip(message)
 	t := Telling{Reason: reason, Moment: Notice, Severity: Warning, What: message}

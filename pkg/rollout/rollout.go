@@ -64,8 +64,7 @@ type Target struct {
 	// Revision names the snapshot of the template as it stands; empty while there is none yet.
 	Revision v1beta1.RevisionStatus
 	Replicas int32
-	// SizeField is where the target's size stands, and Writer the field manager that last set it. A
-	// Service, which makes no pods, has none.
+	// SizeField is where the target's size stands, and Writer the field manager that last set it.
 	SizeField, Writer string
 	// Change says which ConfigMaps and Secrets differ from the promoted revision; empty where none does.
 	Change string

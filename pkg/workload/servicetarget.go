@@ -129,11 +129,22 @@ func (c ServiceClone) Changes(live *corev1.Service) []Change {
 			changes = append(changes, Change{"add", fmt.Sprintf("/metadata/%s/%s", field, pointer(key)), value})
 		}
 	}
-	have, want := ServiceFields(live), c.fields()
+	return append(changes, ServiceChanges(live, c.fields())...)
+}
+
+// ServiceChanges lead a Service where those fields do. What does not differ is not written: a user's
+// Service has node ports beside its ports.
+func ServiceChanges(live *corev1.Service, want map[string]any) []Change {
+	var changes []Change
+	have := ServiceFields(live)
 	for _, key := range serviceKeys {
-		if value, ok := want[key]; ok {
+		value, wanted := want[key]
+		_, found := have[key]
+		switch {
+		case equality.Semantic.DeepEqual(value, have[key]):
+		case wanted:
 			changes = append(changes, Change{"add", "/spec/" + key, value})
-		} else if _, ok := have[key]; ok {
+		case found:
 			changes = append(changes, Change{"remove", "/spec/" + key, nil})
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -31,7 +32,7 @@ type Router struct {
 var _ router.Router = (*Router)(nil)
 
 // httpRoutes is the kind of the route.
-var httpRoutes = gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute")
+var httpRoutes = schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}
 
 // New is the router.Factory: it asks the API server for HTTPRoute once.
 func New(c client.Client) (router.Router, error) {

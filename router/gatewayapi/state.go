@@ -3,6 +3,7 @@ package gatewayapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/serin-dev/serin/router"
@@ -88,10 +89,7 @@ func (f *findings) warn(reason, message string) {
 
 // add keeps each problem once.
 func (f *findings) add(p router.Problem) {
-	for _, known := range f.Problems {
-		if known == p {
-			return
-		}
+	if !slices.Contains(f.Problems, p) {
+		f.Problems = append(f.Problems, p)
 	}
-	f.Problems = append(f.Problems, p)
 }

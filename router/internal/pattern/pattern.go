@@ -107,11 +107,12 @@ func confined(e *syntax.Regexp) *syntax.Regexp {
 		return &syntax.Regexp{Op: syntax.OpCharClass, Rune: []rune{0, ';' - 1, ';' + 1, maxRune}}
 	case syntax.OpCharClass:
 		return &syntax.Regexp{Op: syntax.OpCharClass, Flags: e.Flags, Rune: withoutSemicolon(e.Rune)}
+	default:
+		for i, sub := range e.Sub {
+			e.Sub[i] = confined(sub)
+		}
+		return e
 	}
-	for i, sub := range e.Sub {
-		e.Sub[i] = confined(sub)
-	}
-	return e
 }
 
 const maxRune = '\U0010FFFF'
