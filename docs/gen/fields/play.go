@@ -206,6 +206,8 @@ func (p *play) answer(q rollout.Question) rollout.Answer {
 		return rollout.Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}
 	case rollout.AskTraffic:
 		return rollout.Answer{Traffic: analysis.Traffic{Known: true}}
+	case rollout.AskImages:
+		return rollout.Answer{Images: rollout.Images{Known: true}}
 	case rollout.AskHook:
 		m := analysis.Measurement{Evidence: analysis.Measured, Message: "HTTP 403"}
 		if p.yes == (q.Hook.HookType() != v1beta1.HookRollback) {
