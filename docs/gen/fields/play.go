@@ -187,16 +187,16 @@ func (p *play) clone(w *rollout.Workload, wish *rollout.Clone, short bool) {
 // ask answers at once. Who is asked, and over which time, is seen; what else a metric or a hook says
 // is for those who ask it.
 func (p *play) ask(questions []rollout.Question) bool {
-	any := false
+	asked := false
 	for _, q := range questions {
 		if _, ok := p.answers[q.Key]; ok {
 			continue
 		}
-		any = true
+		asked = true
 		p.answers[q.Key] = p.answer(q)
 		fmt.Fprintf(&p.seen, "%s ask %s %d %t %s\n", p.now.Format(time.TimeOnly), q.Kind, q.Index, q.Primary, q.Window)
 	}
-	return any
+	return asked
 }
 
 func (p *play) answer(q rollout.Question) rollout.Answer {
