@@ -241,7 +241,7 @@ func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 		v.features = *v.state.Features
 	}
 	v.Route = routeFacts(v.state)
-	v.Route.Weighted = v.features.Weights
+	v.Route.Weighted, v.Route.NoCopies = v.features.Weights, !v.features.Mirror
 	// What cannot be done was left out, with a warning: the rest stands for all.
 	if ro := c.Status.Rollout; ro != nil && ro.Rules != nil && v.state.Rules == v.features.Heed(*ro.Rules).Digest() {
 		v.Route.Rules = ro.Rules.Digest()

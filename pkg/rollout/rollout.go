@@ -138,6 +138,8 @@ type Route struct {
 	Rules string
 	// Weighted is true where traffic can be shared; without, a side has all of it or none.
 	Weighted bool
+	// NoCopies is true where the proxy is known not to copy requests.
+	NoCopies bool
 	// Stamp is the transition that last wrote the weights.
 	Stamp int64
 	// Confirmed is true when the router itself says that the proxies follow.

@@ -9,8 +9,17 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
-// listed are the steps of the analysis.
-func (p *plan) listed() []v1beta1.ListedStep { return p.spec.Analysis.Listed(p.Route.Weighted) }
+// listed are the steps of the analysis. Where nothing copies requests, a step before the weights that has
+// nothing but copies is left out: it would bring no evidence, and the rollout would end for that.
+func (p *plan) listed() []v1beta1.ListedStep {
+	a := p.spec.Analysis
+	if a != nil && p.Route.NoCopies && len(a.Steps) == 0 && a.Strategy() == v1beta1.StrategyCanary {
+		without := *a
+		without.Mirror = false
+		a = &without
+	}
+	return a.Listed(p.Route.Weighted)
+}
 
 // step is the listed step that the rollout is in. Before the first one, and where an edit has taken
 // it away, only what all steps share is known.

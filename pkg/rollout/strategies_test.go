@@ -39,6 +39,9 @@ var strategies = []scene{
 	{name: "copies come before traffic", lasts: 3 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
 		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.Mirror = true },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1") }},
+	{name: "copies that nothing makes", lasts: 3 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.Mirror = true },
+		play: func(s *sim) { s.route.NoCopies = true; s.setImage(30*time.Second, "6.0.1") }},
 	{name: "users are kept while it runs", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		edit: func(c *v1beta1.Canary) {
 			c.Spec.Analysis.SessionAffinity = &v1beta1.SessionAffinity{CookieName: "ring"}
