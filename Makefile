@@ -75,8 +75,8 @@ $(GOLANGCI):
 .PHONY: test
 test: tools ## All tests but e2e, with the race detector and in random order
 	@assets=$(ASSETS); export KUBEBUILDER_ASSETS=$$assets; set -x; \
-	go test -race -shuffle=on ./...; \
-	cd e2e; go test -race -shuffle=on $$(go list ./... | grep -v '/e2e/suite')
+	go test -race -shuffle=on -timeout=30m ./...; \
+	cd e2e; go test -race -shuffle=on -timeout=30m $$(go list ./... | grep -v '/e2e/suite')
 
 # Helm and kustomize are built before the tests that use them: a first build outlasts a test's time.
 .PHONY: tools

@@ -129,7 +129,7 @@ func TestAnUninstallReleasesEverythingFirst(t *testing.T) {
 		t.Errorf("the Job is %v, with %s and %s", job.Annotations, got.ServiceAccountName, got.Containers[0].Image)
 	}
 	want := []string{"release", "--all", "--force", "--timeout=270s", "--provider=istio", "--metrics-server=http://prometheus:9090",
-		"--selector-labels=app,name,app.kubernetes.io/name", "--namespace=shop", "--log-level=info"}
+		"--selector-labels=app,name,app.kubernetes.io/name", "--namespace=shop", "--config-tracking=true", "--log-level=info"}
 	if diff := cmp.Diff(want, got.Containers[0].Args); diff != "" {
 		t.Errorf("args (-want +got):\n%s", diff)
 	}

@@ -175,6 +175,8 @@ func (w *world) answer(q rollout.Question) rollout.Answer {
 		return rollout.Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}
 	case rollout.AskTraffic:
 		return rollout.Answer{Traffic: analysis.Traffic{Known: true}}
+	case rollout.AskImages:
+		return rollout.Answer{Images: rollout.Images{Known: true}}
 	case rollout.AskHook:
 		if w.closed {
 			return rollout.Answer{Measurement: analysis.Measurement{Evidence: analysis.Measured, Message: "HTTP 403: closed"}}

@@ -73,6 +73,7 @@ func (w *world) contents(clone string) string {
 // TestAChangeOfAConfigMapIsARollout: the canary alone runs with it until it is promoted.
 func TestAChangeOfAConfigMapIsARollout(t *testing.T) {
 	w, _ := adoptedWith(t, nil)
+	w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "10s" }) // time to look at both sides
 	w.configure("color: red")
 	w.takesWeight(50)
 	if got, want := w.contents("podinfo-canary"), "color: red"; got != want {

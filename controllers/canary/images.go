@@ -15,6 +15,9 @@ import (
 // compareImages reads the pods of both sides live, once: the cache has their metadata only.
 func (r *Reconciler) compareImages(ctx context.Context, in inquiry) rollout.Images {
 	c := in.canary
+	if c.Spec.TargetRef.Kind == workload.KindService {
+		return rollout.Images{Known: true} // where a Service leads, others run the pods
+	}
 	var l corev1.PodList
 	if err := r.live.List(ctx, &l, client.InNamespace(c.Namespace), client.MatchingLabels{
 		v1beta1.CanaryLabel:   v1beta1.LabelValue(c.Name),

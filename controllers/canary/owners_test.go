@@ -31,9 +31,7 @@ func TestTheAutoscalerOfThePrimaryDoesNotShrinkItInARun(t *testing.T) {
 		}
 		return *hpa.Spec.MinReplicas
 	}
-	if got := floor(); got != 1 {
-		t.Errorf("at rest the floor is %d, want the user's 1", got)
-	}
+	w.eventually("at rest the floor is the user's", func() bool { return floor() == 1 })
 	w.scale("podinfo-primary", 4) // as its autoscaler does under load
 	w.setImage("podinfo:6.0.1")
 	w.takesWeight(50)

@@ -90,7 +90,7 @@ func (r *Reconciler) full(ctx context.Context, c *v1beta1.Canary) (string, error
 			under = append(under, o.Name)
 		}
 	}
-	if int32(len(under)) < limit.Max { //nolint:gosec // canaries of one namespace
+	if int32(len(under)) < limit.Max {
 		return "", nil
 	}
 	slices.Sort(under)

@@ -197,7 +197,7 @@ func (s scalers) limit() int32 {
 	}
 	if s.scaled != nil {
 		n, _, _ := unstructured.NestedInt64(s.scaled.Object, "spec", "maxReplicaCount")
-		return int32(min(n, math.MaxInt32)) //nolint:gosec // bounded just now
+		return int32(min(n, math.MaxInt32))
 	}
 	return 0
 }

@@ -89,8 +89,8 @@ func (p *plan) takeUp() {
 func (p *plan) promote(r v1beta1.RevisionStatus) {
 	p.status.Promoted = &r
 	p.status.LastPromotedSpec, p.status.LastAppliedSpec = r.Name, r.Name
-	served := slices.DeleteFunc(p.status.Promotions, func(name string) bool { return name == r.Name })
-	p.status.Promotions = append(served, r.Name)
+	p.status.Promotions = slices.DeleteFunc(p.status.Promotions, func(name string) bool { return name == r.Name })
+	p.status.Promotions = append(p.status.Promotions, r.Name)
 	if n := len(p.status.Promotions); n > maxPromotions {
 		p.status.Promotions = p.status.Promotions[n-maxPromotions:]
 	}

@@ -187,16 +187,16 @@ func (p *play) clone(w *rollout.Workload, wish *rollout.Clone, short bool) {
 // ask answers at once. Who is asked, and over which time, is seen; what else a metric or a hook says
 // is for those who ask it.
 func (p *play) ask(questions []rollout.Question) bool {
-	any := false
+	asked := false
 	for _, q := range questions {
 		if _, ok := p.answers[q.Key]; ok {
 			continue
 		}
-		any = true
+		asked = true
 		p.answers[q.Key] = p.answer(q)
 		fmt.Fprintf(&p.seen, "%s ask %s %d %t %s\n", p.now.Format(time.TimeOnly), q.Kind, q.Index, q.Primary, q.Window)
 	}
-	return any
+	return asked
 }
 
 func (p *play) answer(q rollout.Question) rollout.Answer {
@@ -206,6 +206,8 @@ func (p *play) answer(q rollout.Question) rollout.Answer {
 		return rollout.Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}
 	case rollout.AskTraffic:
 		return rollout.Answer{Traffic: analysis.Traffic{Known: true}}
+	case rollout.AskImages:
+		return rollout.Answer{Images: rollout.Images{Known: true}}
 	case rollout.AskHook:
 		m := analysis.Measurement{Evidence: analysis.Measured, Message: "HTTP 403"}
 		if p.yes == (q.Hook.HookType() != v1beta1.HookRollback) {

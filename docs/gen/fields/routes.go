@@ -86,7 +86,7 @@ func (o *objects) serve(ctx context.Context) error {
 		if err := unstructured.SetNestedSlice(live.Object, said, "status", "parents"); err != nil {
 			return err
 		}
-		if err := o.Client.Update(ctx, live); err != nil {
+		if err := o.Update(ctx, live); err != nil {
 			return err
 		}
 	}

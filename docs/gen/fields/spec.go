@@ -70,7 +70,7 @@ func opened(t reflect.Type, path string) bool {
 
 	shared := t == reflect.TypeFor[v1beta1.CanaryMetric]() || t == reflect.TypeFor[v1beta1.CanaryWebhook]() || t == reflect.TypeFor[v1beta1.CanaryMatch]()
 	return t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath(), module) &&
-		!(shared && strings.HasPrefix(path, "analysis.steps[]."))
+		(!shared || !strings.HasPrefix(path, "analysis.steps[]."))
 }
 
 // set makes two copies of a Canary: both with the objects on the way to the field, one with the field.
