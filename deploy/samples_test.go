@@ -63,6 +63,9 @@ func TestSampleStrategiesStandInForEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "canary-gatewayapi.yaml" {
+			continue // another router, not another strategy
+		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			other := find[*v1beta1.Canary](t, sample(t, filepath.Base(file)), "podinfo")
 			if len(other.Spec.Analysis.Listed(true)) == 0 {

@@ -2,6 +2,8 @@ package canary
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/rollout"
@@ -21,6 +23,10 @@ func (r *Reconciler) seeCommand(ctx context.Context, v *view) error {
 	}
 	if c.ID == "" {
 		c.ID = text // without a nonce the text is one: it is refused once
+	}
+	if len(c.ID) > 200 || len(c.By) > 200 || len(text) > 1000 { // more than a status can hold
+		c.Command = v1beta1.Command{ID: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
+		c.Written, c.Wrong = text[:min(len(text), 100)], fmt.Sprintf("the command has %d characters: it may have 1000, and its id and by 200 each", len(text))
 	}
 	if who := v.canary.Annotations[v1beta1.CommandUserAnnotation]; who != "" && r.CommandsStamped {
 		c.By, c.SelfReported = who, false
