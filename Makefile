@@ -85,7 +85,13 @@ tools:
 
 .PHONY: e2e
 e2e: ## Rollouts on a whole local cluster with traffic (Debian, root; KEEP=1 leaves the cluster up)
-	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v ./suite/...
+	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -skip '$(MORE)' ./suite/...
+
+# Scenes with other gateways, which have to be built and started, and the one that uninstalls the operator.
+MORE := TestTraefik|TestContour|TestUninstall
+.PHONY: e2e-more
+e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
+	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
 
 .PHONY: bench
 bench: ## Measure speed and cost on a real API server, one `name value unit` a line

@@ -50,7 +50,9 @@ func TestARunIsSteeredByHand(t *testing.T) {
 	if answer, _ := w.command("abort"); !answer.Refused || !strings.Contains(answer.Message, "no rollout is under way") {
 		t.Errorf("an abort at rest is answered %+v", answer)
 	}
-	w.edit(func(c *v1beta1.Canary) { c.Annotations[v1beta1.CommandAnnotation] = "pause " + strings.Repeat("x", 5000) })
+	w.edit(func(c *v1beta1.Canary) {
+		c.Annotations[v1beta1.CommandAnnotation] = "pause " + strings.Repeat("x", 5000)
+	})
 	w.eventually("a command that no status can hold is refused", func() bool {
 		c := w.get().Status.Command
 		return c.Refused && strings.Contains(c.Message, "it may have 1000")
