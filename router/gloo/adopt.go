@@ -12,6 +12,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // originalAnnotation keeps, in the order of the routes, the actions that adoption replaced.
@@ -42,7 +43,7 @@ func (r *Router) adopt(ctx context.Context, tb *table) error {
 	if err != nil {
 		return fmt.Errorf("keep the routes of RouteTable %s: %w", tb.key(), err)
 	}
-	setAnnotations(tb.wanted, map[string]string{originalAnnotation: string(kept)})
+	object.SetAnnotations(tb.wanted, map[string]string{originalAnnotation: string(kept)})
 	return nil
 }
 

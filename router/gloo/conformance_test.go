@@ -13,6 +13,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 	"github.com/serin-dev/serin/router/routertest"
 )
 
@@ -71,8 +72,8 @@ func decorate(t *testing.T, w *world) func(*testing.T) {
 		"options":  map[string]any{"timeout": "1.500s", "prefixRewrite": "/api"},
 	}
 	w.alter(t, w.readTable(t), func(u *unstructured.Unstructured) {
-		setLabels(u, map[string]string{"team": "blue"})
-		setAnnotations(u, map[string]string{"argocd.argoproj.io/tracking-id": "apps:podinfo"})
+		object.SetLabels(u, map[string]string{"team": "blue"})
+		object.SetAnnotations(u, map[string]string{"argocd.argoproj.io/tracking-id": "apps:podinfo"})
 		ours := routesOf(u)[0]
 		maps.Copy(ours, more)
 		ours.entries()[1]["options"] = map[string]any{"headerManipulation": map[string]any{"requestHeadersToRemove": []any{"x-debug"}}}

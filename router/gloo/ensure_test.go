@@ -14,6 +14,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 const podinfoTable = `
@@ -57,7 +58,7 @@ func TestNewObjects(t *testing.T) {
 		wantMap(t, "labels", map[string]string{"serin.dev/canary": "podinfo"}, up.GetLabels())
 		for _, u := range []*unstructured.Unstructured{tbl, up} {
 			if len(u.GetOwnerReferences()) > 0 {
-				t.Errorf("%s has an owner: it would be collected while it serves", title(u))
+				t.Errorf("%s has an owner: it would be collected while it serves", object.Title(u))
 			}
 		}
 	}
@@ -280,7 +281,7 @@ spec: {kube: {serviceName: podinfo-primary, serviceNamespace: apps, servicePort:
 	w.ensure(t, 1)
 	for _, u := range []*unstructured.Unstructured{w.readTable(t), w.readUpstream(t, primary), w.readUpstream(t, canary)} {
 		if owners := u.GetOwnerReferences(); len(owners) > 0 {
-			t.Errorf("%s would still be collected with %v", title(u), owners)
+			t.Errorf("%s would still be collected with %v", object.Title(u), owners)
 		}
 	}
 	if _, ok := w.readTable(t).GetAnnotations()["kustomize.toolkit.fluxcd.io/reconcile"]; !ok {
@@ -439,7 +440,7 @@ func wantSpec(t *testing.T, u *unstructured.Unstructured, want string) {
 	wanted := &unstructured.Unstructured{}
 	must(t, wanted.UnmarshalJSON(body))
 	if diff := cmp.Diff(wanted.Object["spec"], u.Object["spec"]); diff != "" {
-		t.Errorf("spec of %s (-want +got):\n%s", title(u), diff)
+		t.Errorf("spec of %s (-want +got):\n%s", object.Title(u), diff)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // Release turns every route of ours back to the apex Service, by the action it had before adoption
@@ -58,8 +59,8 @@ func (r *Router) handBack(ctx context.Context, tb *table) error {
 			rt["routeAction"] = originals[i]
 		}
 	}
-	tb.wanted.SetLabels(without(tb.wanted.GetLabels(), v1beta1.CanaryLabel))
-	removeAnnotations(tb.wanted, v1beta1.TransitionAnnotation, originalAnnotation)
+	object.RemoveLabels(tb.wanted, v1beta1.CanaryLabel)
+	object.RemoveAnnotations(tb.wanted, v1beta1.TransitionAnnotation, originalAnnotation)
 	return r.save(ctx, tb)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 const userTable = podinfoTable + `
@@ -57,10 +58,14 @@ func TestReleaseWithoutTheWayBack(t *testing.T) {
 			must(t, w.raw.Delete(t.Context(), w.read(t, api.Upstream, keyOf("gloo-system", "apps-podinfo-9898"))))
 		},
 		"the note is unreadable": func(t *testing.T, w *world) {
-			w.alter(t, w.readTable(t), func(u *unstructured.Unstructured) { setAnnotations(u, map[string]string{originalAnnotation: "{"}) })
+			w.alter(t, w.readTable(t), func(u *unstructured.Unstructured) {
+				object.SetAnnotations(u, map[string]string{originalAnnotation: "{"})
+			})
 		},
 		"the note is on other routes": func(t *testing.T, w *world) {
-			w.alter(t, w.readTable(t), func(u *unstructured.Unstructured) { setAnnotations(u, map[string]string{originalAnnotation: "[{}]"}) })
+			w.alter(t, w.readTable(t), func(u *unstructured.Unstructured) {
+				object.SetAnnotations(u, map[string]string{originalAnnotation: "[{}]"})
+			})
 		},
 	}
 	for name, disturb := range tests {
@@ -88,7 +93,7 @@ func TestReleaseTakesItsTime(t *testing.T) {
 		t.Fatalf("the Upstreams went too early: %v", w.upstreams(t))
 	}
 	w.hook = func() {
-		w.alter(t, w.readUpstream(t, canary), func(u *unstructured.Unstructured) { removeAnnotations(u, unusedAnnotation) })
+		w.alter(t, w.readUpstream(t, canary), func(u *unstructured.Unstructured) { object.RemoveAnnotations(u, unusedAnnotation) })
 	}
 	w.pass()
 	if err := w.Release(t.Context(), w.target); err == nil || w.read(t, api.Upstream, names{w.target}.upstreamKey(canary)) == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // Rules stand beside the weights in two ways. Each route of ours gets routes before it that pick
@@ -70,14 +71,14 @@ func (tb *table) rule(rules v1beta1.RouteRules) error {
 // keep notes the rules on the table, and nothing where there are none.
 func (tb *table) keep(rules v1beta1.RouteRules) error {
 	if rules.Empty() {
-		removeAnnotations(tb.wanted, rulesAnnotation)
+		object.RemoveAnnotations(tb.wanted, rulesAnnotation)
 		return nil
 	}
 	note, err := json.Marshal(rules)
 	if err != nil {
 		return fmt.Errorf("keep the rules of RouteTable %s: %w", tb.key(), err)
 	}
-	setAnnotations(tb.wanted, map[string]string{rulesAnnotation: string(note)})
+	object.SetAnnotations(tb.wanted, map[string]string{rulesAnnotation: string(note)})
 	return nil
 }
 

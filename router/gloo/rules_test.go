@@ -10,6 +10,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 type values = map[string]v1beta1.StringMatch
@@ -184,7 +185,7 @@ func TestEditedRules(t *testing.T) {
 		}
 	}
 	noted := func(note string) func(*unstructured.Unstructured) {
-		return func(u *unstructured.Unstructured) { setAnnotations(u, map[string]string{rulesAnnotation: note}) }
+		return func(u *unstructured.Unstructured) { object.SetAnnotations(u, map[string]string{rulesAnnotation: note}) }
 	}
 	tests := map[string]struct {
 		rules v1beta1.RouteRules
@@ -226,7 +227,7 @@ func TestEditedRules(t *testing.T) {
 			addCookie(r[2].entries()[1], "side=x")
 			return r
 		})},
-		"the note is removed":    {matched, func(u *unstructured.Unstructured) { removeAnnotations(u, rulesAnnotation) }},
+		"the note is removed":    {matched, func(u *unstructured.Unstructured) { object.RemoveAnnotations(u, rulesAnnotation) }},
 		"the note is unreadable": {matched, noted("{")},
 		"the note is of others":  {matched, noted(`{"mirror":50}`)},
 	}

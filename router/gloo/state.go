@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // Get reads the route and what Gloo says of all that it takes part in. A table of the user's that is
@@ -24,7 +24,7 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if problem := tb.taken(); problem != nil {
 		return router.State{Problems: []router.Problem{*problem}}, nil
 	}
-	st := router.State{Verdict: router.NotKnown, Stamp: stampOf(tb.live), LastWriter: lastWriter(tb.live)}
+	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(tb.live), LastWriter: object.LastWriter(tb.live, "routes")}
 	if !tb.hasOurs() {
 		return st, nil
 	}
@@ -89,9 +89,9 @@ func (f *findings) table(tb *table) {
 func (f *findings) judge(u *unstructured.Unstructured, v verdict) {
 	switch {
 	case v.proxy == "" && v.state == rejected:
-		f.reject(fmt.Sprintf("Gloo rejects %s: %s", title(u), v.reason))
+		f.reject(fmt.Sprintf("Gloo rejects %s: %s", object.Title(u), v.reason))
 	case v.proxy == "" && v.state == warned && (u.GetKind() == api.RouteTable.Kind || f.concerns(v.reason)):
-		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(u), v.reason))
+		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", object.Title(u), v.reason))
 	case v.state == rejected && f.concerns(v.reason):
 		f.reject(fmt.Sprintf("Gloo rejects routes of proxy %s: %s", v.proxy, v.reason))
 	case v.state == rejected && v.proxy != "":
@@ -176,7 +176,7 @@ func (f *findings) judgeUpstream(up *unstructured.Unstructured, v verdict) {
 	case broken:
 		f.add(problem)
 	case v.proxy == "" && v.state == warned:
-		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", title(up), v.reason))
+		f.warn("GlooWarning", fmt.Sprintf("Gloo warns about %s: %s", object.Title(up), v.reason))
 	}
 }
 
@@ -185,20 +185,6 @@ func (f *findings) judgeUpstream(up *unstructured.Unstructured, v verdict) {
 func brokenBy(up *unstructured.Unstructured, v verdict) (router.Problem, bool) {
 	return router.Problem{
 		Reason:  "UpstreamBroken",
-		Message: fmt.Sprintf("no request can go to %s. Gloo says: %s", title(up), v.reason),
+		Message: fmt.Sprintf("no request can go to %s. Gloo says: %s", object.Title(up), v.reason),
 	}, v.proxy == "" && (v.state == rejected || v.warnsOf("not found"))
-}
-
-// lastWriter is the field manager that last wrote the routes; "" where a cache drops that bookkeeping.
-func lastWriter(u *unstructured.Unstructured) string {
-	var last metav1.ManagedFieldsEntry
-	for _, m := range u.GetManagedFields() {
-		if m.FieldsV1 == nil || m.Time == nil || !strings.Contains(m.FieldsV1.GetRawString(), `"f:routes"`) {
-			continue
-		}
-		if last.Time == nil || !m.Time.Before(last.Time) {
-			last = m
-		}
-	}
-	return last.Manager
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // unusedAnnotation says since when no route names an Upstream of ours.
@@ -48,7 +49,7 @@ func (p pair) settled(now time.Time) error {
 	return &router.NotReady{
 		Problem: router.Problem{
 			Reason:  "UpstreamsSettling",
-			Message: fmt.Sprintf("Gloo takes up %s and %s before traffic turns to them", title(p[primary]), title(p[canary])),
+			Message: fmt.Sprintf("Gloo takes up %s and %s before traffic turns to them", object.Title(p[primary]), object.Title(p[canary])),
 		},
 		// Clocks may differ: never wait for more than the whole time.
 		RetryAfter: min(wait, unseenTime),
@@ -99,7 +100,7 @@ func (r *Router) retire(ctx context.Context, up *unstructured.Unstructured) (gon
 	since, err := time.Parse(time.RFC3339, up.GetAnnotations()[unusedAnnotation])
 	if err != nil {
 		wanted := up.DeepCopy()
-		setAnnotations(wanted, map[string]string{unusedAnnotation: r.now().UTC().Format(time.RFC3339)})
+		object.SetAnnotations(wanted, map[string]string{unusedAnnotation: r.now().UTC().Format(time.RFC3339)})
 		return false, r.patch(ctx, up, wanted)
 	}
 	if r.now().Sub(since) < unusedTime {
@@ -113,7 +114,7 @@ func (r *Router) remove(ctx context.Context, up *unstructured.Unstructured) erro
 	uid, version := up.GetUID(), up.GetResourceVersion()
 	err := r.client.Delete(ctx, up, client.Preconditions{UID: &uid, ResourceVersion: &version})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("delete %s: %w", title(up), err)
+		return fmt.Errorf("delete %s: %w", object.Title(up), err)
 	}
 	return nil
 }

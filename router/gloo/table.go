@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +12,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // table is a target's RouteTable: as it was read, and the copy that is changed and then saved.
@@ -49,7 +49,7 @@ func (tb *table) writable(s router.Stamp) error {
 	if problem := tb.taken(); problem != nil {
 		return &router.NotReady{Problem: *problem}
 	}
-	if stampOf(tb.live) > s {
+	if object.StampOf(tb.live) > s {
 		return router.ErrOvertaken
 	}
 	return nil
@@ -136,9 +136,9 @@ func (tb *table) weights() router.Weights {
 // claim puts our label and the wanted metadata on the table. Foreign keys stay. An owner reference
 // to a Canary goes: with it the route would be collected while it serves.
 func (tb *table) claim() {
-	setLabels(tb.wanted, tb.labels())
-	setAnnotations(tb.wanted, v1beta1.Untracked(tb.Metadata.Annotations))
-	dropCanaryOwners(tb.wanted)
+	object.SetLabels(tb.wanted, tb.labels())
+	object.SetAnnotations(tb.wanted, v1beta1.Untracked(tb.Metadata.Annotations))
+	object.DropCanaryOwners(tb.wanted)
 }
 
 func (tb *table) labels() map[string]string {
@@ -149,16 +149,7 @@ func (tb *table) labels() map[string]string {
 
 // stamp marks the wanted table with the transition that it is written for.
 func (tb *table) stamp(s router.Stamp) {
-	setAnnotations(tb.wanted, map[string]string{v1beta1.TransitionAnnotation: strconv.FormatInt(int64(s), 10)})
-}
-
-// stampOf is 0 where no number stands: what is not ours overtakes nobody.
-func stampOf(u *unstructured.Unstructured) router.Stamp {
-	n, err := strconv.ParseInt(u.GetAnnotations()[v1beta1.TransitionAnnotation], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return router.Stamp(n)
+	object.SetStamp(tb.wanted, s)
 }
 
 // changed reports whether there is anything to save.

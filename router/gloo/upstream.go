@@ -14,6 +14,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // followedAnnotation names the fields that were copied from spec.upstreamRef. One that is named here
@@ -57,9 +58,9 @@ func (r *Router) ensureUpstream(ctx context.Context, n names, s side, source set
 		return nil, err
 	}
 	source.copyTo(wanted)
-	setLabels(wanted, n.upstreamLabels())
-	removeAnnotations(wanted, unusedAnnotation)
-	dropCanaryOwners(wanted)
+	object.SetLabels(wanted, n.upstreamLabels())
+	object.RemoveAnnotations(wanted, unusedAnnotation)
+	object.DropCanaryOwners(wanted)
 	if equality.Semantic.DeepEqual(live.Object, wanted.Object) {
 		return live, nil
 	}
@@ -96,7 +97,7 @@ func (n names) upstreamTaken(live *unstructured.Unstructured) error {
 	return &router.NotReady{Problem: router.Problem{
 		Reason: "UpstreamTaken",
 		Message: fmt.Sprintf("%s belongs to Canary %s: give one of the two another spec.service.name, or delete Canary %s",
-			title(live), owner, owner),
+			object.Title(live), owner, owner),
 	}}
 }
 
@@ -106,11 +107,11 @@ func (n names) pointAtService(u *unstructured.Unstructured, s side) error {
 	wanted := n.kube(s)
 	content, err := api.Content(&wanted)
 	if err != nil {
-		return fmt.Errorf("make %s: %w", title(u), err)
+		return fmt.Errorf("make %s: %w", object.Title(u), err)
 	}
 	for field, value := range content {
 		if err := unstructured.SetNestedField(u.Object, value, "spec", "kube", field); err != nil {
-			return fmt.Errorf("repair %s: %w", title(u), err)
+			return fmt.Errorf("repair %s: %w", object.Title(u), err)
 		}
 	}
 	unstructured.RemoveNestedField(u.Object, "spec", "kube", "selector")
@@ -176,10 +177,10 @@ func (s settings) copyTo(u *unstructured.Unstructured) {
 		}
 	}
 	if len(copied) == 0 {
-		removeAnnotations(u, followedAnnotation)
+		object.RemoveAnnotations(u, followedAnnotation)
 		return
 	}
-	setAnnotations(u, map[string]string{followedAnnotation: strings.Join(copied, ",")})
+	object.SetAnnotations(u, map[string]string{followedAnnotation: strings.Join(copied, ",")})
 }
 
 func (s settings) problem(consequence string) router.Problem {

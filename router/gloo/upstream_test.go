@@ -10,6 +10,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/gloo/api"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 const source = `
@@ -119,7 +120,7 @@ func TestUpstreamRepairs(t *testing.T) {
 		set(map[string]any{"app": "old"}, "spec", "kube", "selector")
 		set("http://x/swagger.json", "spec", "kube", "serviceSpec", "rest", "swaggerInfo", "url")
 		set(map[string]any{"maxConnections": int64(7)}, "spec", "circuitBreakers")
-		setLabels(u, map[string]string{"team": "blue"})
+		object.SetLabels(u, map[string]string{"team": "blue"})
 	})
 	w.ensure(t, 2)
 	up := w.readUpstream(t, primary)

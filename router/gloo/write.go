@@ -3,16 +3,14 @@ package gloo
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/router/internal/object"
 )
 
 // create makes an object that the cache does not have. One that is there after all is a conflict
@@ -24,7 +22,7 @@ func (r *Router) create(ctx context.Context, u *unstructured.Unstructured) error
 		err = apierrors.NewConflict(schema.GroupResource{Group: gk.Group, Resource: gk.Kind}, u.GetName(), err)
 	}
 	if err != nil {
-		return fmt.Errorf("create %s: %w", title(u), err)
+		return fmt.Errorf("create %s: %w", object.Title(u), err)
 	}
 	return nil
 }
@@ -34,61 +32,7 @@ func (r *Router) create(ctx context.Context, u *unstructured.Unstructured) error
 func (r *Router) patch(ctx context.Context, live, wanted *unstructured.Unstructured) error {
 	diff := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, wanted, diff, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-		return fmt.Errorf("write %s: %w", title(live), err)
+		return fmt.Errorf("write %s: %w", object.Title(live), err)
 	}
 	return nil
-}
-
-func title(u *unstructured.Unstructured) string {
-	return u.GetKind() + " " + client.ObjectKeyFromObject(u).String()
-}
-
-func setLabels(u *unstructured.Unstructured, add map[string]string) {
-	if len(add) > 0 {
-		u.SetLabels(merged(u.GetLabels(), add))
-	}
-}
-
-func setAnnotations(u *unstructured.Unstructured, add map[string]string) {
-	if len(add) > 0 {
-		u.SetAnnotations(merged(u.GetAnnotations(), add))
-	}
-}
-
-func removeAnnotations(u *unstructured.Unstructured, keys ...string) {
-	u.SetAnnotations(without(u.GetAnnotations(), keys...))
-}
-
-func merged(m, add map[string]string) map[string]string {
-	all := maps.Clone(m)
-	if all == nil {
-		all = map[string]string{}
-	}
-	maps.Copy(all, add)
-	return all
-}
-
-// without returns nil for an empty rest, so that an untouched object stays equal to what was read.
-func without(m map[string]string, keys ...string) map[string]string {
-	rest := maps.Clone(m)
-	for _, k := range keys {
-		delete(rest, k)
-	}
-	if len(rest) == 0 {
-		return nil
-	}
-	return rest
-}
-
-// dropCanaryOwners removes owner references to a Canary of any group: an earlier tool set them.
-func dropCanaryOwners(u *unstructured.Unstructured) {
-	owners := u.GetOwnerReferences()
-	kept := slices.DeleteFunc(slices.Clone(owners), func(o metav1.OwnerReference) bool { return o.Kind == "Canary" })
-	switch {
-	case len(kept) == len(owners):
-	case len(kept) == 0:
-		unstructured.RemoveNestedField(u.Object, "metadata", "ownerReferences")
-	default:
-		u.SetOwnerReferences(kept)
-	}
 }
