@@ -62,6 +62,10 @@ type world struct {
 	shared string
 	// confined operators know that they see one namespace alone.
 	confined bool
+	// sees is told of what operators do with a router, before it is done; nil for nobody.
+	sees sights
+	// wire is asked before each request of an operator to the API server; it may answer in its place.
+	wire func(r *http.Request, send http.RoundTripper) (*http.Response, error)
 
 	// untracked and secrets are how operators are started from now on: without tracking, and with
 	// the right to read Secrets.
