@@ -48,7 +48,8 @@ func (w *world) operate() *operator {
 	}
 	caches := canary.CacheOptions(w.ns, w.secretNamespaces()...)
 	if w.shared != "" {
-		caches.ByObject[&v1beta1.AlertProvider{}] = cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
+		both := cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
+		caches.ByObject[&v1beta1.AlertProvider{}], caches.ByObject[&v1beta1.MetricTemplate{}] = both, both
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(), Cache: caches, Client: canary.ClientOptions(),

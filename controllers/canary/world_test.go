@@ -58,7 +58,7 @@ type world struct {
 	images standin.Images
 	// mapper is what the operators know kinds by; nil for the usual one.
 	mapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)
-	// shared is another namespace whose AlertProviders the operator sees.
+	// shared is another namespace whose AlertProviders and MetricTemplates the operator sees.
 	shared string
 	// confined operators know that they see one namespace alone.
 	confined bool
