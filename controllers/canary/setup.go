@@ -217,8 +217,10 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 			return fmt.Errorf("index canaries by %s: %w", name, err)
 		}
 	}
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &appsv1.Deployment{}, indexConfigs, configKeys); err != nil {
-		return fmt.Errorf("index Deployments by %s: %w", indexConfigs, err)
+	for _, o := range []client.Object{&appsv1.Deployment{}, &appsv1.DaemonSet{}} {
+		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, configKeys); err != nil {
+			return fmt.Errorf("index %T by %s: %w", o, indexConfigs, err)
+		}
 	}
 	return nil
 }
