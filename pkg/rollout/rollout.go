@@ -66,7 +66,8 @@ type Target struct {
 	Replicas int32
 	// SizeField is where the target's size stands, and Writer the field manager that last set it.
 	SizeField, Writer string
-	// Change says which ConfigMaps and Secrets differ from the promoted revision; empty where none does.
+	// Change says which ConfigMaps and Secrets differ from the revision under analysis, and from the
+	// promoted one where there is none; empty where nothing does.
 	Change string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
