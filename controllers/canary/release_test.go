@@ -165,6 +165,52 @@ func TestATemplateThatAToolKeepsStaysAsItIs(t *testing.T) {
 	}
 }
 
+// TestContentsThatAreNotPromotedAreNotHandedBack: the template refers to the user's own ConfigMap, which
+// is never written. So the primary goes on serving, with the copy that it has.
+func TestContentsThatAreNotPromotedAreNotHandedBack(t *testing.T) {
+	w, _ := adoptedWith(t, nil)
+	w.prom.succeed(90)
+	w.configure("color: red")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	if n := *w.deploymentNamed("podinfo").Spec.Replicas; n != 0 {
+		t.Errorf("podinfo has %d pods, which run with what was rejected", n)
+	}
+	p := w.deploymentNamed("podinfo-primary")
+	if p.Labels[v1beta1.CanaryLabel] != "" || p.Status.AvailableReplicas != 2 || w.contents("podinfo-primary") != "color: blue" {
+		t.Errorf("the primary: labels %v, %d pods with %s", p.Labels, p.Status.AvailableReplicas, w.contents("podinfo-primary"))
+	}
+	var apex corev1.Service
+	w.read("podinfo", &apex)
+	if got := apex.Spec.Selector["app"]; got != "podinfo-primary" {
+		t.Errorf("the Service selects %s", got)
+	}
+	var own corev1.ConfigMap
+	w.read("podinfo-config", &own)
+	if own.Data["config.yaml"] != "color: red" || !w.router.Released(w.key()) {
+		t.Errorf("the user's ConfigMap holds %s, the route is released: %t", own.Data["config.yaml"], w.router.Released(w.key()))
+	}
+	for _, e := range w.events() {
+		if want := "ConfigMap podinfo-config changed since podinfo:6.0.0 was promoted"; e.Reason == "ContentsNotPromoted" && strings.Contains(e.Message, want) {
+			return
+		}
+	}
+	t.Errorf("events %v do not say why the primary stays", w.reasons())
+}
+
+// TestContentsThatWerePutBackAreHandedBack, under another version than they were promoted with.
+func TestContentsThatWerePutBackAreHandedBack(t *testing.T) {
+	w, op := adoptedWith(t, nil)
+	op.stop()
+	w.configure("color: red")
+	w.configure("color: blue")
+	w.remove(w.get())
+	w.operate()
+	w.goes()
+	w.handedBack("podinfo:6.0.0", 2)
+}
+
 // TestForegroundDeletion: nothing of Serin's is collected before it is handed back, as nothing has the
 // Canary for its owner.
 func TestForegroundDeletion(t *testing.T) {

@@ -346,6 +346,7 @@ func (s *sim) setContents(d time.Duration, tag, contents string) {
 		s.target.Revision = rev(tag)
 		s.target.Revision.Name += "-" + contents
 		s.target.Change = "ConfigMap podinfo-config changed"
+		s.target.ContentsDiffer = s.target.Change
 	})
 }
 
