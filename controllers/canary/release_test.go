@@ -10,6 +10,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -168,7 +169,11 @@ func TestATemplateThatAToolKeepsStaysAsItIs(t *testing.T) {
 // TestContentsThatAreNotPromotedAreNotHandedBack: the template refers to the user's own ConfigMap, which
 // is never written. So the primary goes on serving, with the copy that it has.
 func TestContentsThatAreNotPromotedAreNotHandedBack(t *testing.T) {
-	w, _ := adoptedWith(t, nil)
+	w := newWorld(t)
+	w.create(w.configMap("podinfo-config", "color: blue"), w.secret("podinfo-token", "s3cr3t"), w.service(), w.canary(),
+		w.configured(func(d *appsv1.Deployment) { d.Annotations, d.Labels = nil, nil })) // no tool keeps the template
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
 	w.prom.succeed(90)
 	w.configure("color: red")
 	w.ends(1)
@@ -209,6 +214,40 @@ func TestContentsThatWerePutBackAreHandedBack(t *testing.T) {
 	w.operate()
 	w.goes()
 	w.handedBack("podinfo:6.0.0", 2)
+}
+
+// TestWhatOnlyHasTheLabelIsLeftAlone, while Serin works and when it goes: users put labels on all of an
+// application's objects, and some copy ours with them.
+func TestWhatOnlyHasTheLabelIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	meta := w.meta("podinfo-own")
+	meta.Labels = map[string]string{v1beta1.CanaryLabel: "podinfo", v1beta1.RoleLabel: v1beta1.RolePrimary}
+	workers := w.deployment("podinfo:6.0.0")
+	workers.ObjectMeta = meta
+	workers.Spec.Selector.MatchLabels, workers.Spec.Template.Labels = map[string]string{"app": "own"}, map[string]string{"app": "own"}
+	service, hpa := w.service(), w.autoscaler()
+	service.ObjectMeta, service.Spec.Selector, hpa.ObjectMeta, hpa.Spec.ScaleTargetRef.Name = meta, workers.Spec.Selector.MatchLabels, meta, "podinfo-own"
+	budget := &policyv1.PodDisruptionBudget{ObjectMeta: meta, Spec: policyv1.PodDisruptionBudgetSpec{Selector: workers.Spec.Selector}}
+	config := w.configMap("podinfo-own", "a")
+	config.ObjectMeta = meta
+	history := &appsv1.ControllerRevision{ObjectMeta: meta, Data: runtime.RawExtension{Raw: []byte(`{}`)}}
+	own := []client.Object{workers, service, hpa, budget, config, history}
+	w.create(own...)
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary())
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.remove(w.get())
+	w.goes()
+	for _, o := range own {
+		if !w.find("podinfo-own", o) || !o.GetDeletionTimestamp().IsZero() || o.GetLabels()[v1beta1.CanaryLabel] != "podinfo" {
+			t.Errorf("%T: gone, or without its labels: %v", o, o.GetLabels())
+		}
+	}
+	for _, name := range w.ours() {
+		if name != "podinfo-own" {
+			t.Errorf("left behind: %s", name)
+		}
+	}
 }
 
 // TestForegroundDeletion: nothing of Serin's is collected before it is handed back, as nothing has the
