@@ -41,6 +41,15 @@ import (
 	"github.com/serin-dev/serin/router"
 )
 
+// Defaults of options.
+const (
+	DefaultProvider      = "gloo"
+	DefaultMetricsServer = "http://prometheus:9090"
+)
+
+// DefaultSelectorLabels are the labels that may tell a target's pods unless others are named.
+func DefaultSelectorLabels() []string { return []string{"app", "name", "app.kubernetes.io/name"} }
+
 // Options are what the operator was started with.
 type Options struct {
 	// Namespace is the only one that is watched; empty for all.
