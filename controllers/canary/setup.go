@@ -160,7 +160,7 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
-		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}, outOfReach: o.outOfReach}},
 		r.wakeUp, d.Telemetry, d.Now)
 	return r
 }
