@@ -37,6 +37,13 @@ var scenes = []scene{
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.reply = succeedingAt(96.2) }},
 	{name: "superseded in mid-run", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.2") }},
+	{name: "superseded by contents alone", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1-red",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setContents(47*time.Second, "6.0.1", "red") }},
+	{name: "superseded by the template alone", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1-b",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(47*time.Second, "change a variable of the template", func() { s.target.Revision.Name = "podinfo-6.0.1-b" })
+		}},
 	{name: "reverted in mid-run", lasts: 3 * time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.0") }},
 	{name: "a newer revision while the primary lacks a pod", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
