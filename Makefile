@@ -97,6 +97,10 @@ e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
 bench: ## Measure speed and cost on a real API server, one `name value unit` a line
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./bench
 
+.PHONY: mutants
+mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices
+	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants
+
 .PHONY: verify
 verify: verify-generated verify-modules lint vulncheck ## What has to hold before a commit besides the tests
 

@@ -1,0 +1,134 @@
+// Command mutants takes away, in a copy of the source, one by one what keeps requests and states from
+// being lost, and runs the tests that have to notice. It prints which test caught which fault, and
+// fails when one went unnoticed.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// source is the checkout, as seen from this module.
+const source = ".."
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "serin-mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	if err := copySource(ctx, dir); err != nil {
+		return err
+	}
+	fmt.Println("| Fault | Caught by | After |\n|---|---|---|")
+	unnoticed := 0
+	for _, m := range mutants {
+		begin := time.Now()
+		caught, err := m.try(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.fault, err)
+		}
+		if caught == "" {
+			unnoticed++
+			caught = "**nothing**"
+		}
+		fmt.Printf("| %s | %s | %s |\n", m.fault, caught, time.Since(begin).Round(time.Second))
+	}
+	if unnoticed > 0 {
+		return fmt.Errorf("%d of %d faults went unnoticed", unnoticed, len(mutants))
+	}
+	return nil
+}
+
+// copySource copies what a commit of the checkout would hold, as it is now.
+func copySource(ctx context.Context, dir string) error {
+	script := "git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e \"$f\" ] || printf \"%s\\0\" \"$f\"; done' sh | tar -c --null -T - | tar -x -C " + dir
+	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", script) //nolint:gosec // dir is ours
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the source: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// try puts the fault in, runs the test and takes the fault out again. It returns what the test said
+// that noticed it, or nothing.
+func (m mutant) try(ctx context.Context, dir string) (caught string, err error) {
+	file := filepath.Join(dir, m.file)
+	sound, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return "", err
+	}
+	faulty, err := m.faulty(sound)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(file, faulty, 0o600); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.WriteFile(file, sound, 0o600)) }()
+	build := exec.CommandContext(ctx, "go", "vet", "./"+filepath.Dir(m.file))
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the faulty source does not build: %w\n%s", err, out)
+	}
+	test := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=15m", "-run", m.test, m.pkg) //nolint:gosec // from our table
+	test.Dir = filepath.Join(dir, m.dir)
+	out, err := test.CombinedOutput()
+	var failed *exec.ExitError
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.As(err, &failed) && ctx.Err() == nil:
+		return firstFailure(out), nil
+	default:
+		return "", err
+	}
+}
+
+// faulty is a file with the fault in it.
+func (m mutant) faulty(sound []byte) ([]byte, error) {
+	if n := bytes.Count(sound, []byte(m.old)); n != 1 {
+		return nil, fmt.Errorf("what it replaces stands %d times in %s, want once:\n%s", n, m.file, m.old)
+	}
+	return bytes.Replace(sound, []byte(m.old), []byte(m.new), 1), nil
+}
+
+// failure is how go test names a test that failed.
+var failure = regexp.MustCompile(`--- FAIL: (\S+)`)
+
+// firstFailure is the innermost name of the first test that failed.
+func firstFailure(out []byte) string {
+	name := ""
+	for _, match := range failure.FindAllSubmatch(out, -1) {
+		if next := string(match[1]); name != "" && !strings.HasPrefix(next, name+"/") {
+			break
+		} else {
+			name = next
+		}
+	}
+	if name == "" {
+		return "" // it did not fail by a test
+	}
+	return "`" + name + "`"
+}
