@@ -17,6 +17,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/serin-dev/serin/pkg/apitest"
@@ -24,13 +25,19 @@ import (
 
 var full = flag.Bool("full", false, "try every point and not only a sample")
 
-// TestMain runs many worlds at once: most of each is waiting for intervals to pass.
+// TestMain runs many worlds at once: most of each is waiting for intervals to pass. With the race
+// detector, which slows the sample, they are fewer.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "24"); err != nil {
+	worlds := "24"
+	if *full {
+		worlds = "64"
+	}
+	if err := flag.Set("test.parallel", worlds); err != nil {
 		panic(err)
 	}
 	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	apitest.Main(m)
 }
 
@@ -122,7 +129,7 @@ func (w *world) endsLike(want *end) {
 	w.t.Helper()
 	w.calm()
 	var diff string
-	err := wait.PollUntilContextTimeout(w.ctx, 100*time.Millisecond, patient/4, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(w.ctx, 100*time.Millisecond, patient, true, func(ctx context.Context) (bool, error) {
 		got, err := w.end()
 		if err != nil {
 			return false, err
@@ -135,17 +142,14 @@ func (w *world) endsLike(want *end) {
 	}
 }
 
-// sampled is how many points of a scenario are tried without -full.
-const sampled = 3
-
-// sample takes some points, evenly spread, unless all are asked for.
-func sample[P any](all []P) []P {
-	if *full || len(all) <= sampled {
+// sample takes so many, evenly spread, unless all are asked for.
+func sample[P any](all []P, n int) []P {
+	if *full || len(all) <= n {
 		return all
 	}
 	var some []P
-	for i := range sampled {
-		some = append(some, all[(2*i+1)*len(all)/(2*sampled)])
+	for i := range n {
+		some = append(some, all[(2*i+1)*len(all)/(2*n)])
 	}
 	return some
 }

@@ -13,6 +13,7 @@ type point struct {
 
 // TestCrashAtEveryWrite: the next process ends what the last one began, as if nothing had been.
 func TestCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	table := newTable(t, "The operator is killed before and after each write",
 		"scenario", "writes", "kill points", "object", "status", "event", "message", "not reached")
 	for _, s := range scenarios {
@@ -22,7 +23,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			row := table.row(s.name)
 			writes := count(r.calls, isWrite)
 			row.set("writes", writes)
-			for _, p := range sample(points(writes, diesBefore, diesAfter)) {
+			for _, p := range sample(points(writes, diesBefore, diesAfter), 2) {
 				t.Run(fmt.Sprintf("%s write %d", p.fate, p.at), func(t *testing.T) {
 					t.Parallel()
 					w := newWorld(t, s)

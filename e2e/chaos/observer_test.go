@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,7 +41,7 @@ func (o *observer) watch(ctx context.Context, c client.WithWatch, namespace stri
 	o.news = make(chan struct{})
 	table := &unstructured.UnstructuredList{}
 	table.SetGroupVersionKind(api.RouteTable)
-	for _, list := range []client.ObjectList{&v1beta1.CanaryList{}, &appsv1.DeploymentList{}, &corev1.PodList{}, table} {
+	for _, list := range []client.ObjectList{&v1beta1.CanaryList{}, &appsv1.DeploymentList{}, &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, table} {
 		w, err := c.Watch(ctx, list, client.InNamespace(namespace))
 		if err != nil {
 			return err
@@ -90,7 +91,10 @@ type moment struct {
 	route *weights
 	// released is true once the route has one destination.
 	released bool
-	pods     map[string]*corev1.Pod
+	// pods, deployments and endpoints by their names.
+	pods        map[string]*corev1.Pod
+	deployments map[string]*appsv1.Deployment
+	endpoints   map[string]*discoveryv1.EndpointSlice
 	// revisions are the names of what pods run, as the clones that made them said.
 	revisions map[string]string
 }
@@ -107,27 +111,32 @@ func (m moment) after(s sight) moment {
 			m.canary = nil
 		}
 	case *appsv1.Deployment:
+		m.deployments = with(m.deployments, o.Name, o, s.gone)
 		if r := o.Annotations[v1beta1.RevisionAnnotation]; r != "" {
-			m.revisions = maps.Clone(m.revisions)
-			if m.revisions == nil {
-				m.revisions = map[string]string{}
-			}
-			m.revisions[contents(&o.Spec.Template.Spec)] = r
+			m.revisions = with(m.revisions, contents(&o.Spec.Template.Spec), r, false)
 		}
+	case *discoveryv1.EndpointSlice:
+		m.endpoints = with(m.endpoints, o.Name, o, s.gone)
 	case *corev1.Pod:
-		m.pods = maps.Clone(m.pods)
-		if m.pods == nil {
-			m.pods = map[string]*corev1.Pod{}
-		}
-		if m.pods[o.Name] = o; s.gone {
-			delete(m.pods, o.Name)
-		}
+		m.pods = with(m.pods, o.Name, o, s.gone)
 	case *unstructured.Unstructured:
 		before := m.route
 		m.route = weightsOf(o)
 		m.released = before != nil && m.route == nil || m.released && m.route == nil
 	}
 	return m
+}
+
+// with is a copy of a map with one more value, or one fewer.
+func with[V any](all map[string]V, name string, v V, gone bool) map[string]V {
+	all = maps.Clone(all)
+	if all == nil {
+		all = map[string]V{}
+	}
+	if all[name] = v; gone {
+		delete(all, name)
+	}
+	return all
 }
 
 // weightsOf a RouteTable's sides.
@@ -150,6 +159,27 @@ func weightsOf(table *unstructured.Unstructured) *weights {
 		}
 	}
 	return w
+}
+
+// isWarm is true where a side has nothing but so many pods of a revision, and everybody can see it.
+func (m moment) isWarm(side, revision string, pods int) bool {
+	d := m.deployments["podinfo-"+side]
+	if d == nil || d.Annotations[v1beta1.RevisionAnnotation] != revision || d.Status.ObservedGeneration != d.Generation ||
+		int(d.Status.Replicas) != pods || int(d.Status.UpdatedReplicas) != pods || int(d.Status.AvailableReplicas) != pods {
+		return false
+	}
+	ready := 0
+	for _, s := range m.endpoints {
+		if s.Labels[discoveryv1.LabelServiceName] != d.Name {
+			continue
+		}
+		for _, e := range s.Endpoints {
+			if p := m.pods[e.TargetRef.Name]; p != nil && *e.Conditions.Ready && m.revisions[contents(&p.Spec)] == revision {
+				ready++
+			}
+		}
+	}
+	return ready == pods
 }
 
 // contents tell the pods of one revision from those of another: the image, and the ConfigMaps.

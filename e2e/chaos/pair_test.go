@@ -11,6 +11,7 @@ func changesState(c call) bool { return c.kind() == "object" || c.kind() == "sta
 
 // TestTwoAtOnce: nobody elects a leader, and both work on everything from the beginning.
 func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	table := newTable(t, "Two operators work at once", "scenario", "runs", "writes of the first", "writes of the second")
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -29,9 +30,13 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// When a frozen process wakes.
+const soon, late fate = "soon", "late"
+
 // TestALeaderThatWakesUp: the first operator stands still in front of a write while a second one takes
 // over, and sends it when it wakes: soon, after the first write of the other, or late, when all is over.
 func TestALeaderThatWakesUp(t *testing.T) {
+	t.Parallel()
 	table := newTable(t, "A leader stands still in front of a write, and wakes beside another",
 		"scenario", "writes", "soon", "late", "object", "status", "not reached")
 	for _, s := range scenarios {
@@ -41,17 +46,17 @@ func TestALeaderThatWakesUp(t *testing.T) {
 			row := table.row(s.name)
 			writes := count(r.calls, changesState)
 			row.set("writes", writes)
-			for _, p := range sample(points(writes, "soon", "late")) {
+			for _, p := range sample(points(writes, soon, late), 1) {
 				t.Run(fmt.Sprintf("at write %d until %s", p.at, p.fate), func(t *testing.T) {
 					t.Parallel()
 					w := newWorld(t, s)
-					if p.fate == "soon" {
+					if p.fate == soon {
 						w.lives.Go(w.wakeSoon)
 					}
 					first := w.perform(s, trap{counts: changesState, at: p.at, fate: freezes})
 					w.calm()
-					if p.fate == "late" {
-						close(first.wire.awake)
+					if p.fate == late {
+						first.wire.wake()
 					}
 					w.endsLike(r.end)
 					w.check(w.failures())
@@ -77,7 +82,7 @@ func (w *world) wakeSoon() {
 		case <-time.After(5 * time.Millisecond):
 		}
 		if all := w.all(); len(all) == 2 && count(all[1].wire.made(), changesState) > 0 {
-			close(all[0].wire.awake)
+			all[0].wire.wake()
 			return
 		}
 	}

@@ -21,8 +21,8 @@ type scenario struct {
 	outcomes []string
 }
 
-// slowly leaves the user time to act before the next check.
-func slowly(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "6s" }
+// slowly leaves the user all the time to act before the next check, however slow the machine is.
+func slowly(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "10m" }
 
 var scenarios = []*scenario{
 	{
@@ -47,6 +47,7 @@ var scenarios = []*scenario{
 		play: func(w *world) {
 			w.setImage("podinfo:6.0.1")
 			w.takesWeight(50)
+			w.setInterval("1s") // for the next weight: the check of this one stays where it is
 			w.setImage("podinfo:6.0.2")
 		}, ended: rests(2),
 		weights:  []string{"100/0", "50/50", "100/0", "50/50", "100/0"},
@@ -77,7 +78,9 @@ var scenarios = []*scenario{
 	},
 	{
 		name: "failed promotion",
-		edit: func(c *v1beta1.Canary) { slowly(c); c.Spec.ProgressDeadlineSeconds = ptr.To(int32(10)) },
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.Interval, c.Spec.ProgressDeadlineSeconds = "20s", ptr.To(int32(20))
+		},
 		play: func(w *world) {
 			w.setImage("podinfo:6.0.1")
 			w.takesWeight(50)
@@ -87,12 +90,12 @@ var scenarios = []*scenario{
 	},
 	{
 		name: "failed bake",
-		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "10m" },
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime, c.Spec.Analysis.Interval = "10m", "3s" },
 		play: func(w *world) {
 			w.setImage("podinfo:6.0.1")
 			var next time.Time
 			w.until("the revision before is warm", func(m moment) bool {
-				warm := m.canary.Status.Reason == "Baking" && m.ready("canary", m.canary.Status.Rollout.From.Name) == 2 && m.ready("canary", "") == 2
+				warm := m.canary.Status.Reason == "Baking" && m.isWarm("canary", m.canary.Status.Rollout.From.Name, 2)
 				if warm {
 					next = m.canary.Status.Rollout.NextCheckAt.Time
 				}

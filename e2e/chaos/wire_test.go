@@ -182,10 +182,10 @@ func (w *wire) enter(ctx context.Context, c call) (fate, error) {
 			f, w.met = w.trap.fate, &c
 		}
 	}
-	switch f {
-	case diesBefore:
+	if f == diesBefore {
 		close(w.died)
-	case freezes:
+	}
+	if f == freezes {
 		close(w.frozen)
 	}
 	w.mu.Unlock()
@@ -211,6 +211,14 @@ func (w *wire) thaw(ctx context.Context) error {
 	}
 }
 
+// wake lets a frozen process go on.
+func (w *wire) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = time.Now()
+	close(w.awake)
+}
+
 func (w *wire) die() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -225,14 +233,10 @@ func (w *wire) on(next http.RoundTripper) http.RoundTripper {
 		if err != nil {
 			return nil, err
 		}
-		switch f {
-		case conflicts:
-			return refusal(r, http.StatusConflict, metav1.StatusReasonConflict), nil
-		case throttled:
-			return refusal(r, http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests), nil
-		case fails:
-			return refusal(r, http.StatusInternalServerError, metav1.StatusReasonInternalError), nil
-		case drops:
+		if code := answers[f]; code != 0 {
+			return refusal(r, code), nil
+		}
+		if f == drops {
 			return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 		}
 		resp, err := next.RoundTrip(r)
@@ -250,9 +254,10 @@ func (w *wire) on(next http.RoundTripper) http.RoundTripper {
 		case timesOut:
 			resp.Body.Close()
 			return nil, fmt.Errorf("net/http: %w", context.DeadlineExceeded)
+		default:
+			resp.Body = &stream{resp.Body, w, r.Context()}
+			return resp, nil
 		}
-		resp.Body = &stream{resp.Body, w, r.Context()}
-		return resp, nil
 	})
 }
 
@@ -275,10 +280,15 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// answers that the API server gives in place of what was asked for.
+var answers = map[fate]int{conflicts: http.StatusConflict, throttled: http.StatusTooManyRequests, fails: http.StatusInternalServerError}
+
 // refusal is an answer as the API server gives it. One that throttles says when to come again.
-func refusal(r *http.Request, code int, reason metav1.StatusReason) *http.Response {
+func refusal(r *http.Request, code int) *http.Response {
+	reasons := map[int]metav1.StatusReason{http.StatusConflict: metav1.StatusReasonConflict,
+		http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests, http.StatusInternalServerError: metav1.StatusReasonInternalError}
 	body, err := json.Marshal(metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
-		Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "chaos: " + http.StatusText(code)})
+		Status: metav1.StatusFailure, Code: int32(code), Reason: reasons[code], Message: "chaos: " + http.StatusText(code)})
 	if err != nil { // a status always encodes
 		panic(err)
 	}

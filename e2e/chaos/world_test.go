@@ -122,6 +122,11 @@ func (w *world) configure(color string) {
 	change(w, configName, &corev1.ConfigMap{}, func(c *corev1.ConfigMap) { c.Data["color"] = color })
 }
 
+func (w *world) setInterval(interval string) {
+	w.t.Helper()
+	change(w, podinfo.Name, &v1beta1.Canary{}, func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = interval })
+}
+
 func (w *world) remove() {
 	w.t.Helper()
 	must(w.t, w.c.Delete(w.ctx, podinfo.Canary(w.ns)))
@@ -171,7 +176,7 @@ func (w *world) all() []*process {
 	return slices.Clone(w.processes)
 }
 
-// quietFor is true when no process has done anything for a while, and the newest knows all.
+// quietFor is true when no process has done anything for a while, and the newest lives and knows all.
 func (w *world) quietFor(d time.Duration) bool {
 	all := w.all()
 	for _, p := range all {
@@ -179,7 +184,8 @@ func (w *world) quietFor(d time.Duration) bool {
 			return false
 		}
 	}
-	return all[len(all)-1].synced.Load()
+	last := all[len(all)-1]
+	return last.synced.Load() && !closed(last.wire.died)
 }
 
 func (w *world) gaveUp(err error) {
