@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	worlds := "24"
 	if *full {
-		worlds = "64"
+		worlds = "48"
 	}
 	if err := flag.Set("test.parallel", worlds); err != nil {
 		panic(err)
@@ -48,18 +48,10 @@ type undisturbed struct {
 	calls []call
 }
 
-var references = map[*scenario]*undisturbed{}
-
-func init() {
-	for _, s := range scenarios {
-		references[s] = &undisturbed{}
-	}
-}
-
 // reference plays a scenario undisturbed, once for all tests.
 func reference(t *testing.T, s *scenario) *undisturbed {
 	t.Helper()
-	r := references[s]
+	r := &s.undisturbed
 	r.once.Do(func() {
 		w := newWorld(t, s)
 		p := w.perform(s, trap{})
@@ -82,7 +74,7 @@ func reference(t *testing.T, s *scenario) *undisturbed {
 		r.end, r.calls = e, p.wire.made()
 	})
 	if r.end == nil || t.Failed() {
-		t.FailNow()
+		t.Fatal("the undisturbed run is not what it should be")
 	}
 	return r
 }

@@ -29,7 +29,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 					w := newWorld(t, s)
 					first := w.perform(s, trap{counts: isWrite, at: p.at, fate: p.fate})
 					w.endsLike(r.end)
-					w.check(w.ledger.repeats())
+					w.check(append(w.ledger.repeats(), w.failures()...))
 					met := first.wire.sprung()
 					if met == nil {
 						row.add("not reached")

@@ -120,8 +120,11 @@ func (w *world) keep(p *process) {
 		case <-p.wire.died:
 			p.stop()
 		case err := <-p.ended:
-			w.gaveUp(err)
-			time.Sleep(restartPause)
+			p.cancel()
+			if !closed(p.wire.died) {
+				w.gaveUp(err)
+				time.Sleep(restartPause)
+			}
 		case <-w.ctx.Done():
 			p.stop()
 			return

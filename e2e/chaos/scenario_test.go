@@ -19,6 +19,8 @@ type scenario struct {
 	// weights that the route stands at one after the other, and the outcomes of the rollouts.
 	weights  []string
 	outcomes []string
+
+	undisturbed undisturbed
 }
 
 // slowly leaves the user all the time to act before the next check, however slow the machine is.

@@ -24,7 +24,7 @@ import (
 )
 
 // patient bounds every wait for something that must come.
-const patient = 2 * time.Minute
+const patient = 5 * time.Minute
 
 // world is a namespace of a real API server with podinfo in it, a Prometheus, a sink, and one operator
 // after the other.
