@@ -89,6 +89,9 @@ func (w *world) perform(s *scenario, tr trap) *process {
 		p = w.supervise(trap{})
 		w.until("podinfo is adopted", rests(0))
 		w.calm()
+		for _, other := range w.all() {
+			other.wire.arm(trap{})
+		}
 		p.wire.arm(tr)
 	}
 	s.play(w)
