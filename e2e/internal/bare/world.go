@@ -55,18 +55,28 @@ func NewWorld(ctx context.Context, config *rest.Config) (*World, error) {
 	if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}); err != nil {
 		return nil, err
 	}
-	canaries, err := c.Watch(ctx, &v1beta1.CanaryList{}, client.InNamespace(Namespace))
-	if err != nil {
-		return nil, err
-	}
-	go func() {
+	go w.watch(ctx)
+	return w, nil
+}
+
+// watch sees every canary. The API server ends a watch when its kind is changed; the next begins with
+// all that is there.
+func (w *World) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		canaries, err := w.Client.Watch(ctx, &v1beta1.CanaryList{}, client.InNamespace(Namespace))
+		if err != nil {
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
 		for e := range canaries.ResultChan() {
 			if c, ok := e.Object.(*v1beta1.Canary); ok {
 				w.saw(c)
 			}
 		}
-	}()
-	return w, nil
+	}
 }
 
 func (w *World) saw(c *v1beta1.Canary) {
