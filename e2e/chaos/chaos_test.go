@@ -9,6 +9,7 @@ package chaos
 import (
 	"context"
 	"flag"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -137,14 +138,14 @@ func (w *world) endsLike(want *end) {
 	}
 }
 
-// sample takes so many, evenly spread, unless all are asked for.
+// sample takes so many, by chance but always the same, unless all are asked for.
 func sample[P any](all []P, n int) []P {
 	if *full || len(all) <= n {
 		return all
 	}
 	var some []P
-	for i := range n {
-		some = append(some, all[(2*i+1)*len(all)/(2*n)])
+	for _, i := range rand.New(rand.NewPCG(uint64(len(all)), uint64(n))).Perm(len(all))[:n] {
+		some = append(some, all[i])
 	}
 	return some
 }
