@@ -76,7 +76,8 @@ $(GOLANGCI):
 test: tools ## All tests but e2e, with the race detector and in random order
 	@assets=$(ASSETS); export KUBEBUILDER_ASSETS=$$assets; set -x; \
 	go test -race -shuffle=on -timeout=30m ./...; \
-	cd e2e; go test -race -shuffle=on -timeout=30m $$(go list ./... | grep -v '/e2e/suite')
+	cd e2e; go test -race -shuffle=on -timeout=30m $$(go list ./... | grep -vE '/e2e/(suite|chaos)'); \
+	cd chaos; go test -race -shuffle=on -timeout=30m
 
 # Helm and kustomize are built before the tests that use them: a first build outlasts a test's time.
 .PHONY: tools
@@ -92,6 +93,10 @@ MORE := TestTraefik|TestContour|TestUninstall
 .PHONY: e2e-more
 e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
+
+.PHONY: chaos
+chaos: ## Kill the operator at every write, run two at once, fail every call; print what was tried
+	@assets=$(ASSETS); cd e2e/chaos; KUBEBUILDER_ASSETS=$$assets go test -count=1 -timeout=60m -full
 
 .PHONY: bench
 bench: ## Measure speed and cost on a real API server, one `name value unit` a line

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/apitest/podinfo"
 )
 
 func (w *world) meta(name string) metav1.ObjectMeta {
@@ -20,41 +21,19 @@ func (w *world) meta(name string) metav1.ObjectMeta {
 
 // deployment is podinfo with two pods and the marks of everybody who may track it.
 func (w *world) deployment(image string) *appsv1.Deployment {
-	labels := map[string]string{"app": "podinfo", "app.kubernetes.io/instance": "shop"}
-	d := &appsv1.Deployment{ObjectMeta: w.meta("podinfo")}
+	d := podinfo.Deployment(w.ns, image)
 	d.Labels = map[string]string{"app": "podinfo", "team": "shop", "app.kubernetes.io/instance": "shop",
 		"kustomize.toolkit.fluxcd.io/name": "apps", "helm.sh/chart": "podinfo-6.0.0"}
 	d.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:podinfo",
 		"meta.helm.sh/release-name": "podinfo", "contact": "shop@example.com"}
-	d.Spec = appsv1.DeploymentSpec{
-		Replicas: ptr.To(int32(2)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "podinfo"}},
-		Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: labels},
-			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "podinfod", Image: image,
-				Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 9898}}}}},
-		},
-	}
+	d.Spec.Template.Labels["app.kubernetes.io/instance"] = "shop"
 	return d
 }
 
-func (w *world) service() *corev1.Service {
-	return &corev1.Service{ObjectMeta: w.meta("podinfo"), Spec: corev1.ServiceSpec{
-		Selector: map[string]string{"app": "podinfo"}, Ports: []corev1.ServicePort{{Name: "http", Port: 9898}},
-	}}
-}
+func (w *world) service() *corev1.Service { return podinfo.Service(w.ns) }
 
-// canary has one step of a second and one metric.
 func (w *world) canary(edits ...func(*v1beta1.Canary)) *v1beta1.Canary {
-	c := &v1beta1.Canary{ObjectMeta: w.meta("podinfo")}
-	c.Spec.TargetRef = v1beta1.LocalObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}
-	c.Spec.Service.Port = 9898
-	c.Spec.Analysis = &v1beta1.CanaryAnalysis{Interval: "1s", StepWeights: []int32{50},
-		Metrics: []v1beta1.CanaryMetric{{Name: v1beta1.MetricSuccessRate, Interval: "30s",
-			ThresholdRange: &v1beta1.ThresholdRange{Min: ptr.To(99.0)}}}}
-	for _, edit := range edits {
-		edit(c)
-	}
-	return c
+	return podinfo.Canary(w.ns, edits...)
 }
 
 func (w *world) autoscaler() *autoscalingv2.HorizontalPodAutoscaler {
