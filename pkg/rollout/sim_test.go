@@ -42,7 +42,11 @@ type sim struct {
 	// follows is false while the proxies do not follow the route.
 	inProxy v1beta1.Weight
 	follows bool
-	writes  int
+	// blind: the proxies stand still, and nobody could say so.
+	blind  bool
+	writes int
+	// wrote: the present turn has changed the world.
+	wrote   bool
 	command *Command
 	ahead   string
 	seen    []v1beta1.RevisionStatus
@@ -173,12 +177,15 @@ func (s *sim) turn() {
 		}
 	}
 	w := Desired(o)
+	s.wrote = false
 	if !s.apply(w) {
 		s.at(retry, retried, func(*sim) {})
 		return
 	}
+	if d.Next != nil || s.wrote {
+		s.at(0, watched, func(*sim) {}) // the operator's own writes
+	}
 	if d.Next != nil {
-		s.at(0, watched, func(*sim) {}) // the commit's own
 		return
 	}
 	for _, q := range d.Questions {
@@ -316,15 +323,18 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	p := *at
 	p.floor = wish.Floor
 	if wish.Revision != "" && wish.Revision != p.revision {
-		if role == "canary" && s.inProxy > 0 {
+		if role == "canary" && p.revision != "" && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary's template changes while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
+		}
+		if role == "primary" {
+			s.checkCopy(wish.Revision)
 		}
 		p.revision, p.old, p.ready = wish.Revision, p.old+p.ready, 0
 		s.line("write", "%s := %s", role, wish.Revision)
 		s.grow(role, p)
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
-		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 {
+		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary is made smaller while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
@@ -450,6 +460,7 @@ func (s *sim) checkRules(rules v1beta1.RouteRules) {
 }
 
 func (s *sim) line(who, format string, args ...any) {
+	s.wrote = s.wrote || who == "write"
 	at := s.now.Sub(s.begin).Round(100 * time.Millisecond)
 	fmt.Fprintf(&s.out, "%7.1fs  %-8s %s\n", at.Seconds(), who, fmt.Sprintf(format, args...))
 }
@@ -463,7 +474,16 @@ func (s *sim) checkRaise(weight v1beta1.Weight) {
 			s.t.Errorf("weight raised to %s on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}
-	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
+	if weight < s.route.CanaryWeight && s.route.CanaryWeight != foreign && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
 		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v", weight, s.primary)
+	}
+}
+
+// checkCopy: the primary gets what is promoted, or what has passed its analysis.
+func (s *sim) checkCopy(revision string) {
+	st := &s.c.Status
+	r := st.Rollout
+	if copying := r != nil && r.EndedAt == nil && r.Step == v1beta1.StepCopying && revision == r.Revision.Name; revision != st.LastPromotedSpec && !copying {
+		s.t.Errorf("the primary gets %s while %s is promoted\n%s", revision, st.LastPromotedSpec, s.out.String())
 	}
 }
