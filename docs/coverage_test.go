@@ -21,7 +21,7 @@ func TestWhatShowsItExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, open := 0, 0
+	rows := 0
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(strings.TrimSpace(line), " | ")
 		if len(cells) != 2 || strings.HasPrefix(line, "|-") || strings.HasSuffix(line, "| Test |\n") {
@@ -29,11 +29,8 @@ func TestWhatShowsItExists(t *testing.T) {
 		}
 		rows++
 		named := namedTest.FindAllStringSubmatch(cells[1], -1)
-		if len(named) == 0 && cells[1] != "— |" {
-			t.Errorf("no test is named: %s", line)
-		}
 		if len(named) == 0 {
-			open++
+			t.Errorf("no test is named: %s", line)
 		}
 		for _, m := range named {
 			seekTest(t, m[1], m[2], m[3])
@@ -42,7 +39,7 @@ func TestWhatShowsItExists(t *testing.T) {
 	if rows < 50 {
 		t.Fatalf("found only %d rows: the search does not fit the page any more", rows)
 	}
-	t.Logf("%d rows, %d of them without a test", rows, open)
+	t.Logf("%d rows", rows)
 }
 
 func seekTest(t *testing.T, pkg, name, kase string) {

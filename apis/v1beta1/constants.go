@@ -16,6 +16,9 @@ const (
 	// TransitionAnnotation on what Serin writes holds the transition counter of the commit that the
 	// write belongs to. A writer that meets a higher one has been overtaken.
 	TransitionAnnotation = "serin.dev/transition"
+	// MadeForAnnotation on Services, autoscalers and budgets that Serin created names the Canary once more:
+	// a label may be on anything.
+	MadeForAnnotation = "serin.dev/made-for"
 	// RevisionAnnotation on the two workloads names the snapshot that their template renders.
 	RevisionAnnotation = "serin.dev/revision"
 	// RestartedAnnotation on the primary's pods is when a command last had them replaced.

@@ -187,6 +187,11 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"no such Canary to look at":  {"explain other", "there is no Canary other"},
 		"no such Canary's history":   {"history other", "there is no Canary other"},
 		"no such Canary's revisions": {"revisions other", "there is no Canary other"},
+		"a release of nothing":       {"release", "release needs the NAME of a Canary"},
+		"a release of one and all":   {"release podinfo --all", "--all releases every Canary: leave out podinfo"},
+		"a release of no Canary":     {"release other", "there is no Canary other in namespace " + s.namespace},
+		"a release by nobody":        {"release podinfo --as=mallory", "Who may view a namespace may look, and who may edit it may steer"},
+		"a release of all by nobody": {"release --all --as=mallory", "Who may view a namespace may look, and who may edit it may steer"},
 		"somebody who may not look":  {"status podinfo --wait --as=mallory", "Who may view a namespace may look"},
 		"somebody who may not do it": {"pause podinfo --as=mallory", "Who may view a namespace may look, and who may edit it may steer"},
 	} {

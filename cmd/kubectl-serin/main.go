@@ -1,5 +1,6 @@
 // Command kubectl-serin is the plugin behind `kubectl serin`: it gives a Canary commands, waits for the
-// operator's answer, and shows what the operator wrote into the Canary's status. It decides nothing.
+// operator's answer, and shows what the operator wrote into the Canary's status. It decides nothing, but
+// for release --force, which does an operator's work.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/go-logr/logr"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways to log in that kubectl knows
 	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // version is set by the build; without it the module's is shown.
@@ -33,6 +35,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)   // a second one ends it at once
 	klog.SetLogger(logr.Discard()) // what the libraries have to say comes back as errors
+	ctrl.SetLogger(logr.Discard())
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

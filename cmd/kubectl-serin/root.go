@@ -23,6 +23,7 @@ func newRoot(s *session) *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look:"}, &cobra.Group{ID: groupSteer, Title: "Steer:"})
 	root.AddCommand(explainCommand(s), statusCommand(s), historyCommand(s), revisionsCommand(s))
 	root.AddCommand(verbs(s)...)
+	root.AddCommand(releaseCommand(s))
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,18 +46,25 @@ type target struct {
 	key client.ObjectKey
 }
 
-// open finds the cluster and the namespace. Nothing is asked yet.
-func (s *session) open(name string) (target, error) {
+// cluster is what the flags and the kubeconfig name. Nothing is asked yet.
+func (s *session) cluster() (config *rest.Config, namespace string, err error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(s.rules, &s.overrides)
-	namespace, _, err := loader.Namespace()
-	if err != nil {
-		return target{}, fmt.Errorf("read the kubeconfig: %w", err)
+	if namespace, _, err = loader.Namespace(); err == nil {
+		config, err = loader.ClientConfig()
 	}
-	config, err := loader.ClientConfig()
 	if err != nil {
-		return target{}, fmt.Errorf("read the kubeconfig: %w", err)
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config.UserAgent = "kubectl-serin/" + release()
+	return config, namespace, nil
+}
+
+// open leads to a Canary. Nothing is asked yet.
+func (s *session) open(name string) (target, error) {
+	config, namespace, err := s.cluster()
+	if err != nil {
+		return target{}, err
+	}
 	c, err := client.NewWithWatch(config, client.Options{Scheme: newScheme(), Mapper: newMapper()})
 	if err != nil {
 		return target{}, fmt.Errorf("set up the client: %w", err)
@@ -95,7 +103,7 @@ func (t target) get(ctx context.Context) (*v1beta1.Canary, error) {
 // explain words an error of the API server for whoever typed the command.
 func (t target) explain(verb string, err error) error {
 	switch {
-	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err):
+	case meta.IsNoMatchError(err), apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err):
 		return fmt.Errorf("this cluster knows no canaries.%s: Serin's CRDs are not installed", v1beta1.GroupVersion.Group)
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("there is no Canary %s in namespace %s; kubectl get canaries -A lists all", t.key.Name, t.key.Namespace)

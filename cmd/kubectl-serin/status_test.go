@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/revision"
 )
 
 // show lets the server have the world as it is by now.
@@ -112,8 +113,9 @@ func (s server) keep(t *testing.T, w *world) {
 	t.Helper()
 	for _, r := range w.revisions {
 		err := s.Create(t.Context(), &appsv1.ControllerRevision{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: r.Name, Labels: map[string]string{v1beta1.CanaryLabel: "podinfo"}},
-			Revision:   r.Number,
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: r.Name, Labels: map[string]string{v1beta1.CanaryLabel: "podinfo"},
+				Annotations: map[string]string{revision.HashAnnotation: r.Name}},
+			Revision: r.Number,
 			Data: runtime.RawExtension{Raw: []byte(`{"template":{"metadata":{"annotations":{"serin.dev/commit":"c0ffee` + r.Image[len(r.Image)-1:] +
 				`"}},"spec":{"containers":[{"name":"podinfod","image":"` + r.Images[0] + `"},{"name":"proxy","image":"registry/envoy:v1"}]}}}`)},
 		})

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/serin-dev/serin/controllers/canary"
 )
 
 // options are the operator's flags; every default works.
@@ -45,8 +47,8 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 // define adds the operator's flags to a set. finish takes up what was parsed.
 func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func()) {
 	var selectors, trusted, secrets string
-	fs.StringVar(&o.provider, "provider", "gloo", "router of canaries that name none")
-	fs.StringVar(&o.metricsServer, "metrics-server", "http://prometheus:9090", "Prometheus that answers built-in checks and inline queries")
+	fs.StringVar(&o.provider, "provider", canary.DefaultProvider, "router of canaries that name none")
+	fs.StringVar(&o.metricsServer, "metrics-server", canary.DefaultMetricsServer, "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
 	fs.StringVar(&o.slackToken, "slack-token", from(env, "SLACK_TOKEN"), "bot token (environment: SLACK_TOKEN)")
 	fs.StringVar(&o.slackChannel, "slack-channel", "", "channel that notifications go to")
@@ -62,7 +64,7 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&o.pprofAddress, "pprof-bind-address", "", "address of /debug/pprof; empty for none")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log-format", "json", "json or text")
-	fs.StringVar(&selectors, "selector-labels", "app,name,app.kubernetes.io/name", "labels that may tell a target's pods, in order of preference")
+	fs.StringVar(&selectors, "selector-labels", strings.Join(canary.DefaultSelectorLabels(), ","), "labels that may tell a target's pods, in order of preference")
 	fs.StringVar(&trusted, "trusted-loadtesters", "", "URL prefixes of load testers that are sent the operator's token, comma separated")
 	fs.StringVar(&o.loadtesterTokenFile, "loadtester-token-file", "", "file with the token for trusted load testers")
 	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")

@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/cmd/internal/leases"
 	"github.com/serin-dev/serin/cmd/serin/implementations"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/pkg/telemetry"
@@ -116,7 +117,7 @@ func managerOptions(o options) ctrl.Options {
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,
-		LeaderElectionLabels: leaseLabels(o.namespace), LeaderElectionReleaseOnCancel: true,
+		LeaderElectionLabels: leases.Labels(o.namespace), LeaderElectionReleaseOnCancel: true,
 	}
 }
 

@@ -14,23 +14,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/serin-dev/serin/cmd/internal/leases"
 )
 
-const (
-	// leaseName is the Lease by which one of an install's operators leads.
-	leaseName = "serin-leader"
-	// scopeLabel on that Lease says which namespace the install works in.
-	scopeLabel = "serin.dev/scope"
-	// allScope has a dot, which no namespace has.
-	allScope = "all.namespaces"
-)
-
-func leaseLabels(namespace string) map[string]string {
-	if namespace == "" {
-		namespace = allScope
-	}
-	return map[string]string{scopeLabel: namespace}
-}
+// leaseName is the Lease by which one of an install's operators leads.
+const leaseName = "serin-leader"
 
 func (o options) leaseKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: o.leaderNamespace, Name: leaseName}
@@ -69,7 +58,7 @@ func (r rivals) Start(ctx context.Context) error {
 
 func (r rivals) look(ctx context.Context) error {
 	var l coordinationv1.LeaseList
-	opts := []client.ListOption{client.HasLabels{scopeLabel}}
+	opts := []client.ListOption{client.HasLabels{leases.ScopeLabel}}
 	if r.scope != "" {
 		opts = append(opts, client.InNamespace(r.scope))
 	}
@@ -87,29 +76,12 @@ func (r rivals) look(ctx context.Context) error {
 	}
 	for i := range l.Items {
 		o := &l.Items[i]
-		if r.overlaps(o) && alive(o, time.Now()) && earlier(o, own) {
+		if client.ObjectKeyFromObject(o) != r.self && leases.Covers(o, r.scope) && leases.Alive(o, time.Now()) && earlier(o, own) {
 			return fmt.Errorf("another Serin works in the same namespaces: Lease %s/%s, held by %s. Uninstall one of the two, or give each a namespace of its own with --namespace",
 				o.Namespace, o.Name, ptr.Deref(o.Spec.HolderIdentity, "?"))
 		}
 	}
 	return nil
-}
-
-func (r rivals) overlaps(o *coordinationv1.Lease) bool {
-	if client.ObjectKeyFromObject(o) == r.self {
-		return false
-	}
-	all := leaseLabels("")[scopeLabel]
-	theirs, ours := o.Labels[scopeLabel], leaseLabels(r.scope)[scopeLabel]
-	return theirs == ours || theirs == all || ours == all
-}
-
-func alive(o *coordinationv1.Lease, now time.Time) bool {
-	if o.Spec.RenewTime == nil || ptr.Deref(o.Spec.HolderIdentity, "") == "" {
-		return false
-	}
-	term := time.Duration(ptr.Deref(o.Spec.LeaseDurationSeconds, 15)) * time.Second
-	return now.Before(o.Spec.RenewTime.Add(term))
 }
 
 // earlier is true when o was there before our own Lease.

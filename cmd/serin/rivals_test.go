@@ -11,6 +11,8 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/serin-dev/serin/cmd/internal/leases"
 )
 
 // began is when the ages of leases are counted from: creation timestamps know whole seconds.
@@ -18,7 +20,7 @@ var began = time.Now().Truncate(time.Second)
 
 // lease of an install that was made some time ago, held and renewed just now.
 func lease(namespace, scope string, age time.Duration, edits ...func(*coordinationv1.Lease)) *coordinationv1.Lease {
-	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName, Labels: leaseLabels(scope),
+	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName, Labels: leases.Labels(scope),
 		CreationTimestamp: metav1.NewTime(began.Add(-age))}}
 	l.Spec = coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To(int32(15)),
 		RenewTime: ptr.To(metav1.NowMicro())}

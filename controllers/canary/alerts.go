@@ -19,9 +19,14 @@ type alerts struct {
 	client   client.Reader
 	secrets  client.Reader
 	kept     *kept[notifier.Notifier]
+	// outOfReach is an error for providers that the operator was told not to look at.
+	outOfReach func(client.ObjectKey) error
 }
 
 func (a alerts) get(ctx context.Context, key client.ObjectKey) (notifier.Notifier, error) {
+	if err := a.outOfReach(key); err != nil {
+		return nil, err
+	}
 	var p v1beta1.AlertProvider
 	switch err := a.client.Get(ctx, key, &p); {
 	case apierrors.IsNotFound(err):
@@ -78,15 +83,18 @@ func (r *Reconciler) seeAlerts(ctx context.Context, v *view) error {
 	return nil
 }
 
-// outOfReach is true for objects in namespaces that the operator was told not to watch.
-func (r *Reconciler) outOfReach(key client.ObjectKey) bool {
-	return r.Namespace != "" && key.Namespace != r.Namespace
+// outOfReach is an error for objects in namespaces that the operator was told not to watch.
+func (o Options) outOfReach(key client.ObjectKey) error {
+	if o.Namespace == "" || key.Namespace == o.Namespace {
+		return nil
+	}
+	return fmt.Errorf("the operator watches namespace %s alone: name one there", o.Namespace)
 }
 
 func (r *Reconciler) seeAlert(ctx context.Context, v *view, a v1beta1.CanaryAlert) error {
 	key := providerKey(v.canary, a)
-	if r.outOfReach(key) {
-		v.warning("AlertProviderMissing", "AlertProvider %s of alert %s: the operator watches namespace %s alone: name one there", key, a.Name, r.Namespace)
+	if err := r.outOfReach(key); err != nil {
+		v.warning("AlertProviderMissing", "AlertProvider %s of alert %s: %s", key, a.Name, err)
 		return nil
 	}
 	p, err := get[v1beta1.AlertProvider](ctx, r.client, key.Namespace, key.Name)

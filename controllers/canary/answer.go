@@ -30,6 +30,12 @@ func (r *Reconciler) answer(ctx context.Context, in inquiry) rollout.Answer {
 	}
 }
 
+// unanswered is the answer to a question of any kind that could not be put.
+func unanswered(err error) rollout.Answer {
+	return rollout.Answer{Measurement: failure(err), Counts: analysis.Counts{Message: err.Error()},
+		Traffic: analysis.Traffic{Message: err.Error()}, Images: rollout.Images{Message: err.Error()}}
+}
+
 func (r *Reconciler) measure(ctx context.Context, in inquiry) analysis.Measurement {
 	p, query, err := r.providers.of(ctx, r, in, *in.Metric)
 	if err != nil {

@@ -158,7 +158,10 @@ func (a *asker) put(ctx context.Context, o *asking) {
 		return
 	}
 	defer o.stop()
-	answer := a.answer(ctx, o.inquiry)
+	answer, err := rescued(o.name, func() (rollout.Answer, error) { return a.answer(ctx, o.inquiry), nil })
+	if err != nil {
+		answer = unanswered(err)
+	}
 	if a.file(o, answer) {
 		a.wake(o.name)
 	}

@@ -27,7 +27,7 @@ func (r *Reconciler) keepBudgets(ctx context.Context, v *view, w rollout.World) 
 	for i := range all.Items {
 		b := &all.Items[i]
 		live[b.Name] = b
-		if b.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name) {
+		if b.Labels[v1beta1.CanaryLabel] == v1beta1.LabelValue(v.canary.Name) && made(b) {
 			stale[b.Name] = b
 		}
 	}

@@ -14,7 +14,11 @@ import (
 // is a warning, and what the router does is neither.
 func TestCheckSaysWhatARouterLacks(t *testing.T) {
 	weights := router.Features{Weights: true}
+	able := router.Features{Weights: true, Headers: true, Mirror: true, MirrorShare: true, Affinity: true}
 	header := map[string]v1beta1.StringMatch{"x-canary": {Exact: "insider"}}
+	test := func() *v1beta1.CanaryAnalysis {
+		return &v1beta1.CanaryAnalysis{Iterations: 2, Match: []v1beta1.CanaryMatch{{Headers: header}}}
+	}
 	tests := map[string]struct {
 		can              router.Features
 		edit             func(*v1beta1.CanarySpec)
@@ -38,6 +42,26 @@ func TestCheckSaysWhatARouterLacks(t *testing.T) {
 			edit: func(s *v1beta1.CanarySpec) {
 				s.UpstreamRef = &v1beta1.CrossNamespaceObjectReference{Kind: "Upstream", Name: "a"}
 			}},
+		"a maximum beside listed weights": {can: weights, ignored: "spec.analysis.maxWeight has no effect without stepWeight",
+			edit: func(s *v1beta1.CanarySpec) {
+				s.Analysis = &v1beta1.CanaryAnalysis{StepWeights: []int32{10, 20}, MaxWeight: 50}
+			}},
+		"a maximum beside its steps": {can: weights, edit: func(s *v1beta1.CanarySpec) { s.Analysis.MaxWeight = 50 }},
+		"copies in an A/B test": {can: able, ignored: "spec.analysis.mirror has no effect in an A/B test",
+			edit: func(s *v1beta1.CanarySpec) { s.Analysis = test(); s.Analysis.Mirror = true }},
+		"kept users in an A/B test": {can: able, ignored: "spec.analysis.sessionAffinity has no effect in an A/B test",
+			edit: func(s *v1beta1.CanarySpec) {
+				s.Analysis = test()
+				s.Analysis.SessionAffinity = &v1beta1.SessionAffinity{CookieName: "a"}
+			}},
+		"a way back by steps in an A/B test": {can: able, ignored: "spec.analysis.stepWeightPromotion has no effect in an A/B test",
+			edit: func(s *v1beta1.CanarySpec) { s.Analysis = test(); s.Analysis.StepWeightPromotion = 20 }},
+		"copies and kept users beside weights": {can: able, edit: func(s *v1beta1.CanarySpec) {
+			s.Analysis.Mirror, s.Analysis.MirrorWeight, s.Analysis.StepWeightPromotion = true, 50, 20
+			s.Analysis.SessionAffinity = &v1beta1.SessionAffinity{CookieName: "a"}
+		}},
+		"a share of no copies": {can: able, ignored: "spec.analysis.mirrorWeight has no effect without mirror",
+			edit: func(s *v1beta1.CanarySpec) { s.Analysis.MirrorWeight = 50 }},
 		"weights without any": {can: router.Features{}, ignored: "provider some moves no traffic by weights"},
 	}
 	for name, tt := range tests {

@@ -136,11 +136,7 @@ func TestOthersGoFirst(t *testing.T) {
 		c := w.get()
 		return c.Status.Reason == "WaitingForOthers" && strings.Contains(w.story(), "database does not exist (dependsOn)")
 	})
-	d, s, c := w.deployment("database:1"), w.service(), w.canary(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "3s" })
-	d.Name, s.Name, c.Name = "database", "database", "database"
-	d.Spec.Selector.MatchLabels["app"], d.Spec.Template.Labels["app"] = "database", "database"
-	s.Spec.Selector["app"], c.Spec.TargetRef.Name = "database", "database"
-	w.create(d, s, c)
+	w.createCanaryOf("database", func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "3s" })
 	w.eventually("the rollout begins when the other is at rest", func() bool { return w.get().Status.Rollout != nil })
 	w.ends(1)
 

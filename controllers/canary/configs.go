@@ -92,7 +92,7 @@ func (r *Reconciler) seeMissing(ctx context.Context, v *view) error {
 	return nil
 }
 
-// seeChange says by which contents the present revision differs from the promoted one.
+// seeChange says by which contents the present revision differs from the one that it comes after.
 func (r *Reconciler) seeChange(ctx context.Context, v *view) error {
 	now, err := r.revisions.Configs(ctx, v.target.GetNamespace(), v.Target.Revision.Name)
 	if err != nil {
@@ -104,20 +104,27 @@ func (r *Reconciler) seeChange(ctx context.Context, v *view) error {
 			v.tracked[c.ID().String()] = c.Hash
 		}
 	}
-	before, err := r.revisions.Configs(ctx, v.target.GetNamespace(), v.canary.Status.LastPromotedSpec)
-	if err != nil {
-		return err
+	after := v.canary.Status.LastPromotedSpec
+	if run := v.canary.Status.Rollout; run != nil && run.EndedAt == nil && run.Outcome == "" {
+		after = run.Revision.Name
 	}
+	before, err := r.revisions.Configs(ctx, v.target.GetNamespace(), after)
+	v.Target.Change = changed(before, now)
+	return err
+}
+
+// changed names what both have with other contents; empty where there is nothing.
+func changed(before, now []revision.Config) string {
 	var names []string
 	for _, c := range now {
 		if slices.ContainsFunc(before, func(b revision.Config) bool { return b.ID() == c.ID() && b.Hash != c.Hash }) {
 			names = append(names, string(c.Kind)+" "+c.Name)
 		}
 	}
-	if len(names) > 0 {
-		v.Target.Change = strings.Join(names, ", ") + " changed"
+	if len(names) == 0 {
+		return ""
 	}
-	return nil
+	return strings.Join(names, ", ") + " changed"
 }
 
 // seeLost finds copies that are gone though a revision that serves, or may, needs them.

@@ -147,3 +147,23 @@ func (w *world) says(kind, reason string, parts ...string) {
 		return false
 	})
 }
+
+// TestContentsThatSupersedeAreNamed: the images on both sides are the same, and what is promoted may
+// have the contents already.
+func TestContentsThatSupersedeAreNamed(t *testing.T) {
+	w, _ := adoptedWith(t, nil)
+	w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "60s" })
+	w.setImage("podinfo:6.0.1")
+	w.takesWeight(50)
+	for n, content := range []string{"color: red", "color: blue"} {
+		w.configure(content)
+		w.eventually("the next one is under way", func() bool {
+			s := w.get().Status
+			return len(s.History) == n+1 && s.Rollout.EndedAt == nil && s.CanaryWeight > 0
+		})
+		last := w.get().Status.History[n]
+		if want := "ConfigMap podinfo-config changed before podinfo:6.0.1 was promoted"; last.Outcome != v1beta1.OutcomeSuperseded || last.Message != want {
+			t.Errorf("%s: %s, %q, want %q", content, last.Outcome, last.Message, want)
+		}
+	}
+}

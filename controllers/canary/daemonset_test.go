@@ -121,3 +121,18 @@ func TestADeletedCanaryHandsADaemonSetBack(t *testing.T) {
 		t.Errorf("left behind: %v, %v", w.ours(), got.Annotations)
 	}
 }
+
+// TestAChangeOfAConfigMapWakesADaemonSet: nothing else changes that would.
+func TestAChangeOfAConfigMapWakesADaemonSet(t *testing.T) {
+	w := newWorld(t)
+	from := w.configured()
+	w.create(w.configMap("podinfo-config", "color: blue"), w.secret("podinfo-token", "s3cr3t"), w.service(), w.canary(ofDaemonSet),
+		&appsv1.DaemonSet{ObjectMeta: from.ObjectMeta, Spec: appsv1.DaemonSetSpec{Selector: from.Spec.Selector, Template: from.Spec.Template}})
+	op := w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.observed(op)
+	w.configure("color: red")
+	if c := w.ends(1); c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("ended as %s\n%s", c.Status.Phase, w.story())
+	}
+}

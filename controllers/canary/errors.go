@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -54,6 +55,18 @@ func (f *refusals) forget(name types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.by, name)
+}
+
+// rescued does something for one canary that others wrote, and makes an error of a panic: it would end
+// the operator, and with it everybody's rollouts. What is done in a turn is rescued by its controller.
+func rescued[T any](name types.NamespacedName, do func() (T, error)) (result T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic, a defect whose stack is in the operator's log: %v", p)
+			ctrl.Log.WithName("canary").Error(err, "rescued", "canary", name, "stack", string(debug.Stack()))
+		}
+	}()
+	return do()
 }
 
 func ctxlog(ctx context.Context) logr.Logger { return ctrl.LoggerFrom(ctx) }

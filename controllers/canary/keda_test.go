@@ -65,8 +65,8 @@ func TestTheTemplateOfAScaledObjectIsPaused(t *testing.T) {
 		t.Errorf("annotations of the target's (-want +got):\n%s", diff)
 	}
 	primary := w.scaledNamed("podinfo-primary")
-	if got := primary.GetAnnotations(); len(got) > 0 {
-		t.Errorf("annotations of the primary's: %v", got)
+	if diff := cmp.Diff(map[string]string{v1beta1.MadeForAnnotation: "podinfo"}, primary.GetAnnotations()); diff != "" {
+		t.Errorf("annotations of the primary's (-want +got):\n%s", diff)
 	}
 	if got := specOf(primary, "scaleTargetRef", "name"); got != "podinfo-primary" {
 		t.Errorf("the copy scales %v", got)

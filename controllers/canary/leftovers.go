@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/configs"
+	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/rollout"
 	"github.com/serin-dev/serin/pkg/workload"
 )
@@ -38,7 +40,7 @@ func owned() []client.ObjectList {
 	}
 }
 
-// findLeftovers lists what carries our marks still. What stays loses its marks and nothing else; what
+// findLeftovers lists what Serin made and what carries its marks still. What stays loses its marks and nothing else; what
 // only Serin needed is deleted.
 func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, error) {
 	var out []leftover
@@ -79,22 +81,40 @@ func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, er
 	return out, nil
 }
 
+// made is true for what Serin created. It has a mark of ours beside the label: users may have put that on
+// objects of their own, and Kubernetes copies labels to what it makes of ours.
+func made(o client.Object) bool {
+	mark := v1beta1.MadeForAnnotation
+	switch o := o.(type) {
+	case *discoveryv1.EndpointSlice:
+		return o.Labels[discoveryv1.LabelManagedBy] == bridgeManager
+	case *appsv1.Deployment, *appsv1.DaemonSet:
+		mark = v1beta1.TransitionAnnotation
+	case *appsv1.ControllerRevision:
+		mark = revision.HashAnnotation
+	case *metav1.PartialObjectMetadata:
+		mark = configs.CopyOfAnnotation
+	}
+	_, ours := o.GetAnnotations()[mark]
+	return ours
+}
+
 // marks are what tells an object that Serin created from others. The revision stays: a Canary that is
 // made later takes up what serves by it.
 var marks = []string{v1beta1.CanaryLabel, v1beta1.RoleLabel}
 
 func (r *Reconciler) leftover(v *view, o client.Object) []leftover {
 	switch {
-	case foreignSlice(o):
-		return nil // it goes with its Service
+	case !made(o):
+		return nil
 	case isService(o) && o.GetName() == v.canary.ApexName():
-		return r.unmark(o, marks, nil)
+		return r.unmark(o, marks, []string{v1beta1.MadeForAnnotation})
 	case v.stays(o):
 		switch o.(type) {
 		case *appsv1.ControllerRevision, *metav1.PartialObjectMetadata:
 			return nil // snapshots, and the copies that pods which stay refer to
 		}
-		return r.unmark(o, marks, []string{v1beta1.TransitionAnnotation})
+		return r.unmark(o, marks, []string{v1beta1.TransitionAnnotation, v1beta1.MadeForAnnotation})
 	}
 	return []leftover{{what: describe(o), clear: func(ctx context.Context) error { return r.remove(ctx, o) }}}
 }
@@ -113,11 +133,6 @@ func (v *view) stays(o client.Object) bool {
 	default:
 		return false
 	}
-}
-
-func foreignSlice(o client.Object) bool {
-	s, ok := o.(*discoveryv1.EndpointSlice)
-	return ok && s.Labels[discoveryv1.LabelManagedBy] != bridgeManager
 }
 
 func isService(o client.Object) bool {

@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/configs"
+	"github.com/serin-dev/serin/pkg/workload"
 )
 
 // trackedKinds are the kinds whose metadata is watched.
@@ -29,15 +32,17 @@ func (r *Reconciler) trackedKinds() []configs.Kind {
 // configChanged wakes the canaries whose targets refer to what changed.
 func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-		var l appsv1.DeploymentList
-		if err := r.client.List(ctx, &l, client.InNamespace(o.GetNamespace()),
-			client.MatchingFields{indexConfigs: configs.ID{Kind: kind, Name: o.GetName()}.String()}); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "list what refers to a changed object")
-			return nil
-		}
+		referring := client.MatchingFields{indexConfigs: configs.ID{Kind: kind, Name: o.GetName()}.String()}
 		var woken []reconcile.Request
-		for i := range l.Items {
-			woken = append(woken, r.find(ctx, o.GetNamespace(), client.MatchingFields{indexTarget: "Deployment/" + l.Items[i].Name})...)
+		for _, l := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}} {
+			if err := r.client.List(ctx, l, client.InNamespace(o.GetNamespace()), referring); err != nil {
+				ctrl.LoggerFrom(ctx).Error(err, "list what refers to a changed object")
+				continue
+			}
+			_ = meta.EachListItem(l, func(w runtime.Object) error {
+				woken = append(woken, r.find(ctx, o.GetNamespace(), client.MatchingFields{indexTarget: targetKey(w.(client.Object))})...)
+				return nil
+			})
 		}
 		return woken
 	})
@@ -46,7 +51,7 @@ func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
 // configKeys are the index keys of what a workload refers to.
 func configKeys(o client.Object) []string {
 	var keys []string
-	for _, ref := range configs.Find(&o.(*appsv1.Deployment).Spec.Template) {
+	for _, ref := range configs.Find(workload.Of(o).Template()) {
 		keys = append(keys, ref.String())
 	}
 	return keys

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -43,9 +44,15 @@ func (w *world) operate() *operator {
 	cfg := rest.CopyConfig(w.cfg)
 	cfg.UserAgent, cfg.QPS = "serin/test", -1
 	cfg.Wrap(op.requests.on)
+	if w.wire != nil {
+		cfg.Wrap(func(send http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) { return w.wire(r, send) })
+		})
+	}
 	caches := canary.CacheOptions(w.ns, w.secretNamespaces()...)
 	if w.shared != "" {
-		caches.ByObject[&v1beta1.AlertProvider{}] = cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
+		both := cache.ByObject{Namespaces: map[string]cache.Config{w.ns: {}, w.shared: {}}}
+		caches.ByObject[&v1beta1.AlertProvider{}], caches.ByObject[&v1beta1.MetricTemplate{}] = both, both
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(), Cache: caches, Client: canary.ClientOptions(),
@@ -90,9 +97,35 @@ func (w *world) secretNamespaces() []string {
 
 func (w *world) routers() *router.Registry {
 	r := &router.Registry{}
-	must(w.t, r.Add("fake", w.router.Factory()))
+	must(w.t, r.Add("fake", func(client.Client) (router.Router, error) { return seen{w.router, w.sees}, nil }))
 	must(w.t, r.Add("gloo", gloo.New))
 	return r
+}
+
+// sights are the calls of a router that a test wants to see.
+type sights struct {
+	get func(router.Target)
+	set func(router.Target, router.Traffic)
+}
+
+// seen is a router that tells before it does.
+type seen struct {
+	router.Router
+	by sights
+}
+
+func (s seen) Get(ctx context.Context, t router.Target) (router.State, error) {
+	if s.by.get != nil {
+		s.by.get(t)
+	}
+	return s.Router.Get(ctx, t)
+}
+
+func (s seen) Set(ctx context.Context, t router.Target, w router.Traffic, stamp router.Stamp) error {
+	if s.by.set != nil {
+		s.by.set(t, w)
+	}
+	return s.Router.Set(ctx, t, w, stamp)
 }
 
 func (w *world) metrics() *metrics.Registry {

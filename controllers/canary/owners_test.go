@@ -63,7 +63,7 @@ func TestTheAutoscalerOfThePrimaryDoesNotShrinkItBeforeItsTraffic(t *testing.T) 
 	w.eventually("the copy follows", func() bool {
 		var hpa autoscalingv2.HorizontalPodAutoscaler
 		w.read("podinfo-primary", &hpa)
-		return hpa.Spec.MaxReplicas == 7 && *hpa.Spec.MinReplicas == 1 && len(hpa.Annotations) == 0
+		return hpa.Spec.MaxReplicas == 7 && *hpa.Spec.MinReplicas == 1 && cmp.Equal(hpa.Annotations, map[string]string{v1beta1.MadeForAnnotation: "podinfo"})
 	})
 }
 

@@ -73,8 +73,23 @@ func (r *Reconciler) seeStrategy(v *view) {
 	}) {
 		v.warning("FieldsIgnored", "spec.analysis.%s has no effect with provider %s", ignored, provider)
 	}
+	v.seeIdle(a)
 	if len(v.Problems) == 0 && !v.canary.Spec.SkipAnalysis && len(a.Listed(true)) == 0 {
 		v.problem("NoSteps", "spec.analysis has no step: set stepWeight, stepWeights, steps or iterations")
+	}
+}
+
+// seeIdle warns about fields of the analysis that have no effect beside its other fields.
+func (v *view) seeIdle(a *v1beta1.CanaryAnalysis) {
+	test := a.Strategy() == v1beta1.StrategyABTesting
+	for _, idle := range set(map[string]bool{
+		"maxWeight has no effect without stepWeight":       a.MaxWeight > 0 && a.StepWeight == 0,
+		"mirror has no effect in an A/B test":              a.Mirror && test,
+		"mirrorWeight has no effect without mirror":        a.MirrorWeight > 0 && !a.Mirror,
+		"sessionAffinity has no effect in an A/B test":     a.SessionAffinity != nil && test,
+		"stepWeightPromotion has no effect in an A/B test": a.StepWeightPromotion > 0 && test,
+	}) {
+		v.warning("FieldsIgnored", "spec.analysis.%s", idle)
 	}
 }
 
@@ -171,8 +186,8 @@ func (r *Reconciler) seeMetrics(ctx context.Context, v *view) error {
 			continue
 		}
 		key := templateKey(v.canary, m)
-		if r.outOfReach(key) {
-			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s: the operator watches namespace %s alone: name one there", key, m.Name, r.Namespace)
+		if err := r.outOfReach(key); err != nil {
+			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s: %s", key, m.Name, err)
 			continue
 		}
 		t, err := get[v1beta1.MetricTemplate](ctx, r.client, key.Namespace, key.Name)

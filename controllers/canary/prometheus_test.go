@@ -17,6 +17,8 @@ import (
 type prometheus struct {
 	*fake.Provider
 	rate atomic.Uint64
+	// asked is told of each query before it is answered; nil for nobody.
+	asked func(query string)
 }
 
 func newPrometheus() *prometheus {
@@ -29,6 +31,9 @@ func newPrometheus() *prometheus {
 func (p *prometheus) succeed(rate float64) { p.rate.Store(math.Float64bits(rate)) }
 
 func (p *prometheus) Query(ctx context.Context, query string) (metrics.Result, error) {
+	if p.asked != nil {
+		p.asked(query)
+	}
 	r, err := p.Provider.Query(ctx, query)
 	if errors.Is(err, metrics.ErrNoData) {
 		return metrics.Result{Value: math.Float64frombits(p.rate.Load()), At: time.Now()}, nil

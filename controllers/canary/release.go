@@ -56,7 +56,27 @@ func (r *Reconciler) seeRelease(ctx context.Context, v *view) error {
 			return r.seeLeftovers(ctx, v)
 		}
 	}
-	return r.seeTargetPods(ctx, v) // before the first step too: what it may write depends on it
+	// Before the first step too: what it may write depends on both.
+	if err := r.seeContents(ctx, v); err != nil {
+		return err
+	}
+	return r.seeTargetPods(ctx, v)
+}
+
+// seeContents finds what the promoted template would bring back that was never promoted, or was
+// rejected: the template refers to the originals, and those are the user's.
+func (r *Reconciler) seeContents(ctx context.Context, v *view) error {
+	promoted := v.canary.Status.LastPromotedSpec
+	if v.target == nil || promoted == "" {
+		return nil
+	}
+	before, err := r.revisions.Configs(ctx, v.canary.Namespace, promoted)
+	if err != nil || len(before) == 0 {
+		return err
+	}
+	now, err := r.revisions.Originals(ctx, v.canary, v.target.Raw(), promoted)
+	v.Target.ContentsDiffer = changed(before, now)
+	return err
 }
 
 func (r *Reconciler) seeLeftovers(ctx context.Context, v *view) error {

@@ -10,6 +10,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -162,6 +163,90 @@ func TestATemplateThatAToolKeepsStaysAsItIs(t *testing.T) {
 	}
 	if w.reasons()["TemplateKept"] != 1 {
 		t.Errorf("events %v do not say why the primary stays", w.reasons())
+	}
+}
+
+// TestContentsThatAreNotPromotedAreNotHandedBack: the template refers to the user's own ConfigMap, which
+// is never written. So the primary goes on serving, with the copy that it has.
+func TestContentsThatAreNotPromotedAreNotHandedBack(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.configMap("podinfo-config", "color: blue"), w.secret("podinfo-token", "s3cr3t"), w.service(), w.canary(),
+		w.configured(func(d *appsv1.Deployment) { d.Annotations, d.Labels = nil, nil })) // no tool keeps the template
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.prom.succeed(90)
+	w.configure("color: red")
+	w.ends(1)
+	w.remove(w.get())
+	w.goes()
+	if n := *w.deploymentNamed("podinfo").Spec.Replicas; n != 0 {
+		t.Errorf("podinfo has %d pods, which run with what was rejected", n)
+	}
+	p := w.deploymentNamed("podinfo-primary")
+	if p.Labels[v1beta1.CanaryLabel] != "" || p.Status.AvailableReplicas != 2 || w.contents("podinfo-primary") != "color: blue" {
+		t.Errorf("the primary: labels %v, %d pods with %s", p.Labels, p.Status.AvailableReplicas, w.contents("podinfo-primary"))
+	}
+	var apex corev1.Service
+	w.read("podinfo", &apex)
+	if got := apex.Spec.Selector["app"]; got != "podinfo-primary" {
+		t.Errorf("the Service selects %s", got)
+	}
+	var own corev1.ConfigMap
+	w.read("podinfo-config", &own)
+	if own.Data["config.yaml"] != "color: red" || !w.router.Released(w.key()) {
+		t.Errorf("the user's ConfigMap holds %s, the route is released: %t", own.Data["config.yaml"], w.router.Released(w.key()))
+	}
+	for _, e := range w.events() {
+		if want := "ConfigMap podinfo-config changed since podinfo:6.0.0 was promoted"; e.Reason == "ContentsNotPromoted" && strings.Contains(e.Message, want) {
+			return
+		}
+	}
+	t.Errorf("events %v do not say why the primary stays", w.reasons())
+}
+
+// TestContentsThatWerePutBackAreHandedBack, under another version than they were promoted with.
+func TestContentsThatWerePutBackAreHandedBack(t *testing.T) {
+	w, op := adoptedWith(t, nil)
+	op.stop()
+	w.configure("color: red")
+	w.configure("color: blue")
+	w.remove(w.get())
+	w.operate()
+	w.goes()
+	w.handedBack("podinfo:6.0.0", 2)
+}
+
+// TestWhatOnlyHasTheLabelIsLeftAlone, while Serin works and when it goes: users put labels on all of an
+// application's objects, and some copy ours with them.
+func TestWhatOnlyHasTheLabelIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	meta := w.meta("podinfo-own")
+	meta.Labels = map[string]string{v1beta1.CanaryLabel: "podinfo", v1beta1.RoleLabel: v1beta1.RolePrimary}
+	workers := w.deployment("podinfo:6.0.0")
+	workers.ObjectMeta = meta
+	workers.Spec.Selector.MatchLabels, workers.Spec.Template.Labels = map[string]string{"app": "own"}, map[string]string{"app": "own"}
+	service, hpa := w.service(), w.autoscaler()
+	service.ObjectMeta, service.Spec.Selector, hpa.ObjectMeta, hpa.Spec.ScaleTargetRef.Name = meta, workers.Spec.Selector.MatchLabels, meta, "podinfo-own"
+	budget := &policyv1.PodDisruptionBudget{ObjectMeta: meta, Spec: policyv1.PodDisruptionBudgetSpec{Selector: workers.Spec.Selector}}
+	config := w.configMap("podinfo-own", "a")
+	config.ObjectMeta = meta
+	history := &appsv1.ControllerRevision{ObjectMeta: meta, Data: runtime.RawExtension{Raw: []byte(`{}`)}}
+	own := []client.Object{workers, service, hpa, budget, config, history}
+	w.create(own...)
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary())
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.remove(w.get())
+	w.goes()
+	for _, o := range own {
+		if !w.find("podinfo-own", o) || !o.GetDeletionTimestamp().IsZero() || o.GetLabels()[v1beta1.CanaryLabel] != "podinfo" {
+			t.Errorf("%T: gone, or without its labels: %v", o, o.GetLabels())
+		}
+	}
+	for _, name := range w.ours() {
+		if name != "podinfo-own" {
+			t.Errorf("left behind: %s", name)
+		}
 	}
 }
 

@@ -150,7 +150,7 @@ func (r *Reconciler) sweepAutoscalers(ctx context.Context, c *v1beta1.Canary) er
 		}
 	}
 	for _, o := range stale {
-		if _, scaled := o.(*unstructured.Unstructured); isCopy(c, o.GetName(), scaled) {
+		if _, scaled := o.(*unstructured.Unstructured); isCopy(c, o.GetName(), scaled) || !made(o) {
 			continue
 		}
 		if err := r.client.Delete(ctx, o); client.IgnoreNotFound(err) != nil {

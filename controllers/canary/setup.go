@@ -41,6 +41,15 @@ import (
 	"github.com/serin-dev/serin/router"
 )
 
+// Defaults of options.
+const (
+	DefaultProvider      = "gloo"
+	DefaultMetricsServer = "http://prometheus:9090"
+)
+
+// DefaultSelectorLabels are the labels that may tell a target's pods unless others are named.
+func DefaultSelectorLabels() []string { return []string{"app", "name", "app.kubernetes.io/name"} }
+
 // Options are what the operator was started with.
 type Options struct {
 	// Namespace is the only one that is watched; empty for all.
@@ -151,7 +160,7 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
-		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}}},
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}, outOfReach: o.outOfReach}},
 		r.wakeUp, d.Telemetry, d.Now)
 	return r
 }
@@ -217,8 +226,10 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 			return fmt.Errorf("index canaries by %s: %w", name, err)
 		}
 	}
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &appsv1.Deployment{}, indexConfigs, configKeys); err != nil {
-		return fmt.Errorf("index Deployments by %s: %w", indexConfigs, err)
+	for _, o := range []client.Object{&appsv1.Deployment{}, &appsv1.DaemonSet{}} {
+		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, configKeys); err != nil {
+			return fmt.Errorf("index %T by %s: %w", o, indexConfigs, err)
+		}
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standin
 		st.passOver(e)
 		return
 	}
-	receipt, err := s.tell(ctx, c, e, st.receiptFor(e))
+	receipt, err := rescued(client.ObjectKeyFromObject(c), func() (string, error) { return s.tell(ctx, c, e, st.receiptFor(e)) })
 	t.metrics.Told(s.label, err)
 	st.note(e, receipt, err, t.now())
 	if err != nil && ctx.Err() == nil {

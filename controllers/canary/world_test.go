@@ -58,10 +58,16 @@ type world struct {
 	images standin.Images
 	// mapper is what the operators know kinds by; nil for the usual one.
 	mapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)
-	// shared is another namespace whose AlertProviders the operator sees.
+	// shared is another namespace whose AlertProviders and MetricTemplates the operator sees.
 	shared string
 	// confined operators know that they see one namespace alone.
 	confined bool
+	// sees is told of what operators do with a router, before it is done; nil for nobody.
+	sees sights
+	// hears is told of each message to the sink, before it has it; nil for nobody.
+	hears func(notifier.Message)
+	// wire is asked before each request of an operator to the API server; it may answer in its place.
+	wire func(r *http.Request, send http.RoundTripper) (*http.Response, error)
 
 	// untracked and secrets are how operators are started from now on: without tracking, and with
 	// the right to read Secrets.
@@ -236,7 +242,20 @@ func (w *world) reasons() map[string]int {
 }
 
 func (w *world) sinks() map[string]notifier.Notifier {
-	return map[string]notifier.Notifier{"fake": w.sink}
+	return map[string]notifier.Notifier{"fake": overheard{w.sink, w.hears}}
+}
+
+// overheard is a sink that tells of a message before it takes it.
+type overheard struct {
+	notifier.Notifier
+	by func(notifier.Message)
+}
+
+func (o overheard) Notify(ctx context.Context, m notifier.Message, receipt string) (string, error) {
+	if o.by != nil {
+		o.by(m)
+	}
+	return o.Notifier.Notify(ctx, m, receipt)
 }
 
 func must(t *testing.T, err error) {

@@ -1,7 +1,5 @@
 // Command bench measures what the operator costs and how fast it reacts, and prints one
-// `name value unit` line each. etcd, kube-apiserver and the operator's own binary are real. Pods are
-// not: a stand-in makes them (pkg/apitest/standin); nor is Prometheus: a stub answers every query
-// with success; nor a gateway: Gloo's kinds are there and nobody reads them.
+// `name value unit` line each. Package bare says what of it is real.
 package main
 
 import (
@@ -10,13 +8,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/serin-dev/serin/pkg/apitest/standin"
+	"github.com/serin-dev/serin/e2e/internal/bare"
 )
 
 const (
@@ -48,37 +47,37 @@ func run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	progress("starting an API server")
-	s, err := startServer(dir)
+	s, err := bare.Start(dir, "..", "bench")
 	if err != nil {
 		return err
 	}
-	standsIn := make(chan error, 1)
-	go func() {
-		standsIn <- standin.Run(ctx, s.config, standin.Options{Startup: 200 * time.Millisecond, Workers: 8})
-	}()
 	defer func() {
 		cancel() // the server waits for those that watch it
-		err = errors.Join(err, <-standsIn, s.stop())
+		err = errors.Join(err, s.Stop())
 	}()
-	prometheus := startPrometheus()
+	prometheus := bare.StartPrometheus()
 	defer prometheus.Close()
 	progress("building the operator")
-	op, err := startOperator(ctx, dir, s.kubeconfig, prometheus.URL)
+	binary := filepath.Join(dir, "serin")
+	if err := bare.Build(ctx, "..", binary); err != nil {
+		return err
+	}
+	op, err := bare.StartOperator(ctx, binary, filepath.Join(dir, "serin.log"), s.Kubeconfig, prometheus.URL)
 	if err != nil {
 		return err
 	}
-	defer op.stop()
+	defer op.Stop()
 	return measure(ctx, s, op)
 }
 
 // measure takes the figures in an order in which none disturbs another.
-func measure(ctx context.Context, s *server, op *operator) error {
-	w, err := newWorld(ctx, s.config)
+func measure(ctx context.Context, s *bare.Server, op *bare.Operator) error {
+	w, err := bare.NewWorld(ctx, s.Config)
 	if err != nil {
 		return err
 	}
 	progress("adopting %d canaries", fleet)
-	if err := w.adopt(ctx, fleet); err != nil {
+	if err := adopt(ctx, w, fleet); err != nil {
 		return err
 	}
 	progress("a rollout of %d steps of %s", len(steps), interval)

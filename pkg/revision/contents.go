@@ -85,6 +85,25 @@ func (s Store) Missing(ctx context.Context, target client.Object, t *corev1.PodT
 	return out, nil
 }
 
+// Originals are what the ConfigMaps and Secrets that a snapshot's template refers to hold now, as far as
+// they are tracked. What does not exist and pods cannot start without is not listed.
+func (s Store) Originals(ctx context.Context, c *v1beta1.Canary, target client.Object, snapshot string) ([]Config, error) {
+	raw, err := s.Template(ctx, c.Namespace, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	t, err := typedTemplate(raw)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.list(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.contents(ctx, c, target, t, all)
+	return tracked(now.entries), err
+}
+
 // contents finds out what the template refers to now. Only what no snapshot knows by its version is
 // read.
 func (s Store) contents(ctx context.Context, c *v1beta1.Canary, target client.Object, t *corev1.PodTemplateSpec, all []appsv1.ControllerRevision) (contents, error) {

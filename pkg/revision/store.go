@@ -351,7 +351,8 @@ func (s Store) list(ctx context.Context, c *v1beta1.Canary) ([]appsv1.Controller
 		client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name)}); err != nil {
 		return nil, fmt.Errorf("list snapshots of %s/%s: %w", c.Namespace, c.Name, err)
 	}
-	return l.Items, nil
+	// Kubernetes keeps revisions of a DaemonSet in the same kind, with the labels of its pods.
+	return slices.DeleteFunc(l.Items, func(cr appsv1.ControllerRevision) bool { return cr.Annotations[HashAnnotation] == "" }), nil
 }
 
 func decode(cr *appsv1.ControllerRevision) (map[string]any, error) {

@@ -109,7 +109,8 @@ func TestCollectKeepsWhatIsReferredTo(t *testing.T) {
 	objects := []client.Object{makeTarget("podinfo:6.0.0")}
 	for i := 1; i <= 20; i++ {
 		objects = append(objects, &appsv1.ControllerRevision{Revision: int64(i), ObjectMeta: metav1.ObjectMeta{
-			Namespace: "apps", Name: fmt.Sprintf("old-%d", i), Labels: map[string]string{v1beta1.CanaryLabel: "podinfo"}}})
+			Namespace: "apps", Name: fmt.Sprintf("old-%d", i), Labels: map[string]string{v1beta1.CanaryLabel: "podinfo"},
+			Annotations: map[string]string{HashAnnotation: fmt.Sprint(i)}}})
 	}
 	s := makeStore(t, objects...)
 	s.take(t, c)
@@ -122,6 +123,19 @@ func TestCollectKeepsWhatIsReferredTo(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("snapshots (-want +got):\n%s", diff)
+	}
+}
+
+// TestRevisionsOfADaemonSetAreNoSnapshots: Kubernetes keeps them in the same kind, with the labels of the pods.
+func TestRevisionsOfADaemonSetAreNoSnapshots(t *testing.T) {
+	c := makeCanary("podinfo")
+	theirs := &appsv1.ControllerRevision{Revision: 7, Data: runtime.RawExtension{Raw: []byte(`{"spec":{"template":{"$patch":"replace"}}}`)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "podinfo-primary-6d9f", Labels: map[string]string{v1beta1.CanaryLabel: "podinfo"}}}
+	s := makeStore(t, makeTarget("podinfo:6.0.0"), theirs)
+	s.take(t, c)
+	kept, err := s.Kept(t.Context(), c)
+	if err != nil || len(kept) != 1 || kept[0].Number != 1 {
+		t.Errorf("kept %+v, %v, want the snapshot alone, as number 1", kept, err)
 	}
 }
 

@@ -15,6 +15,9 @@ const (
 	forcedFull = "full"
 )
 
+// byCommand is the reason of what nothing but a command brought about.
+const byCommand = "a command asked for it"
+
 // obey takes up a command that was not seen before. What it does and why, or why nothing is done, is
 // told at once; carrying it out is the plan's next turn.
 func (p *plan) obey() {
@@ -191,7 +194,7 @@ func (p *plan) rollback(c Command) (string, bool) {
 		return fmt.Sprintf("%s is what %s holds: it is rolled out", to.Image, p.spec.TargetRef.Name), true
 	}
 	held := p.Target.Revision
-	p.startRollout(to)
+	p.startRollout(to, byCommand)
 	p.status.Rollout.Pinned = true
 	p.status.Rejected = held.Name
 	how := "it is analysed like any other"
@@ -250,10 +253,9 @@ func (p *plan) forced() bool {
 	if r.Forced == "" {
 		return false
 	}
-	const why = "a command asked for it"
 	next, more := p.upcoming()
 	if r.Forced == forcedFull || !more {
-		p.beginPromotion(why)
+		p.beginPromotion(byCommand)
 		return true
 	}
 	p.size(next.Capacity)
@@ -261,7 +263,7 @@ func (p *plan) forced() bool {
 		p.wait("CapacityMissing", fmt.Sprintf("%s needs %s: %s", p.describe(next), podsOf(r.CanaryReplicas, "canary"), progress(p.Canary, r.CanaryReplicas)))
 		return true
 	}
-	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: why})
+	p.shift(next, Telling{Reason: "WeightShifted", Moment: Moved, Severity: Info, Why: byCommand})
 	return true
 }
 

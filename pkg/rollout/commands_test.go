@@ -64,6 +64,14 @@ var steered = []scene{
 		}},
 	{name: "rolled back after the promotion", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.0",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.tell(90*time.Second, "rollback") }},
+	{name: "rolled back from rejected contents", lasts: 6 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(99*time.Second, "errors begin", func() { s.reply = succeedingAt(96.2) })
+			s.setContents(100*time.Second, "6.0.1", "red")
+			s.user(199*time.Second, "errors end", func() { s.reply = healthy })
+			s.tell(200*time.Second, "rollback")
+		}},
 	{name: "rolled back within the window", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.0",
 		edit: func(c *v1beta1.Canary) { c.Spec.RollbackWindow = &v1beta1.RollbackWindow{Revisions: 2} },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.tell(90*time.Second, "rollback --to-image=6.0.0") }},

@@ -153,7 +153,7 @@ func (p *plan) drained(how string) {
 	if r.Outcome == v1beta1.OutcomeSuperseded && t.Name != "" && t.Name != p.status.LastPromotedSpec && p.status.PausedAt == nil {
 		p.conclude()
 		p.move(p.ended())
-		p.startRollout(t)
+		p.startRollout(t, p.Target.Change)
 		return
 	}
 	if r.Outcome == v1beta1.OutcomePromoted {

@@ -28,7 +28,7 @@ func (p *plan) idle() {
 	case !p.routeHolds(0):
 		p.wait("RouteNotAtRest", "a new revision waits until the route is back at 0 % for the canary")
 	default:
-		p.startRollout(t)
+		p.startRollout(t, p.Target.Change)
 	}
 }
 
@@ -46,14 +46,15 @@ func (p *plan) unreject() {
 		Next: "The rejected revision may be tried again"})
 }
 
-// startRollout begins the analysis of a revision. Nothing of the run before it is inherited.
-func (p *plan) startRollout(r v1beta1.RevisionStatus) {
+// startRollout begins the analysis of a revision, and says why. Nothing of the run before it is
+// inherited.
+func (p *plan) startRollout(r v1beta1.RevisionStatus, why string) {
 	skipped := p.recently(r.Name)
 	p.beginRollout(r)
 	run := p.status.Rollout
 	run.Skipped = skipped
 	t := Telling{Reason: "NewRevision", Moment: Started, Severity: Info,
-		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number), Why: p.Target.Change}
+		What: fmt.Sprintf("%s → %s (rollout %d)", run.From.Image, r.Image, run.Number), Why: why}
 	if gates := p.hooks(v1beta1.HookConfirmRollout); len(gates) > 0 && skipped == "" {
 		p.status.Phase = v1beta1.PhaseWaiting
 		p.enter(v1beta1.StepConfirming, 0)

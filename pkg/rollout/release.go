@@ -177,6 +177,9 @@ func (p *plan) fillTarget() {
 			Next: "What Serin made goes too"})
 	case !p.Target.Exists:
 		p.stay(v1beta1.StaysPrimary, "TargetMissing", p.target()+" does not exist any more")
+	case p.Target.ContentsDiffer != "":
+		p.stay(v1beta1.StaysPrimary, "ContentsNotPromoted", fmt.Sprintf("%s since %s was promoted, and the pods of %s would start with what is not",
+			p.Target.ContentsDiffer, p.status.Promoted.Image, p.target()))
 	case p.templateKept():
 		p.stay(v1beta1.StaysPrimary, "TemplateKept", fmt.Sprintf("%s holds %s, which is not promoted, and %s keeps that template",
 			p.target(), p.Target.Revision.Image, p.Target.Keeper))
@@ -416,7 +419,7 @@ func releasing(o Observed) World {
 func filling(o Observed, w *World) {
 	rel := o.Object.Status.Release
 	w.holdPrimary(rel, o.Apex.Exists || o.Target.Exists)
-	if !o.Target.Exists || o.templateKept() {
+	if !o.Target.Exists || o.templateKept() || o.Target.ContentsDiffer != "" {
 		return
 	}
 	name := o.Target.Revision.Name

@@ -165,6 +165,16 @@ var releaseScenes = []releaseScene{
 			s.target.Keeper = "Argo CD"
 			s.remove(2 * time.Minute)
 		}},
+	{name: "released with rejected contents", lasts: 4 * time.Minute, template: "6.0.0-red", stays: v1beta1.StaysPrimary,
+		play: func(s *sim) {
+			s.setContents(30*time.Second, "6.0.0", "red")
+			s.reply = succeedingAt(90)
+			s.remove(2 * time.Minute)
+		}},
+	{name: "released while contents are analysed", lasts: 3 * time.Minute, template: "6.0.0-red", stays: v1beta1.StaysPrimary,
+		play: func(s *sim) { s.setContents(30*time.Second, "6.0.0", "red"); s.remove(50 * time.Second) }},
+	{name: "released and contents change meanwhile", lasts: 3 * time.Minute, template: "6.0.0-red", stays: v1beta1.StaysPrimary, pods: 2,
+		play: func(s *sim) { s.remove(30 * time.Second); s.setContents(36*time.Second, "6.0.0", "red") }},
 	{name: "released while cloning", lasts: time.Minute, template: "6.0.0", pods: 2,
 		play: func(s *sim) { s.remove(2 * time.Second) }},
 	{name: "released while routing", lasts: time.Minute, template: "6.0.0", pods: 2,

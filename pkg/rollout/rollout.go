@@ -66,17 +66,20 @@ type Target struct {
 	Replicas int32
 	// SizeField is where the target's size stands, and Writer the field manager that last set it.
 	SizeField, Writer string
-	// Change says which ConfigMaps and Secrets differ from the promoted revision; empty where none does.
+	// Change says which ConfigMaps and Secrets differ from the revision under analysis, and from the
+	// promoted one where there is none; empty where nothing does.
 	Change string
 	// Autoscaled is true when an autoscaler sizes the primary.
 	Autoscaled bool
 	// Pods are its own, Original the replicas that it had when it was adopted, Limit the most that its
 	// autoscaler lets it have (0 without), and Keeper the tool that writes its template again as it has
-	// it. Looked at during a release only.
-	Pods     Workload
-	Original int32
-	Limit    int32
-	Keeper   string
+	// it. ContentsDiffer says which of the ConfigMaps and Secrets that the promoted template refers to
+	// hold something else by now; empty where none does. Looked at during a release only.
+	Pods           Workload
+	Original       int32
+	Limit          int32
+	Keeper         string
+	ContentsDiffer string
 }
 
 // Workload is one of the two clones. Counts speak of what the cluster last reported.

@@ -37,8 +37,32 @@ var scenes = []scene{
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.reply = succeedingAt(96.2) }},
 	{name: "superseded in mid-run", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.2") }},
+	{name: "superseded by contents alone", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1-red",
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setContents(47*time.Second, "6.0.1", "red") }},
+	{name: "superseded by the template alone", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1-b",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(47*time.Second, "change a variable of the template", func() { s.target.Revision.Name = "podinfo-6.0.1-b" })
+		}},
 	{name: "reverted in mid-run", lasts: 3 * time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(47*time.Second, "6.0.0") }},
+	{name: "a newer revision while the primary lacks a pod", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
+		play: func(s *sim) {
+			s.reply = succeedingAt(96.2)
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(100*time.Second, "a pod of the primary is not ready", func() { s.reply = healthy; s.primary.ready-- })
+			s.setImage(101*time.Second, "6.0.2")
+			s.user(106*time.Second, "it is ready again", func() { s.primary.ready = s.primary.replicas })
+		}},
+	{name: "a fix while the primary has no pod", lasts: 25 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
+		edit: func(c *v1beta1.Canary) { iterate(c, 2) },
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(56*time.Second, "neither 6.0.0 nor 6.0.1 starts any more", func() { s.broken["podinfo-6.0.0"], s.broken["podinfo-6.0.1"] = true, true })
+			s.user(62*time.Second, "the pods of the primary are lost", func() { s.primary.ready, s.primary.old = 0, 0 })
+			s.setImage(12*time.Minute, "6.0.2")
+			s.user(14*time.Minute, "6.0.0 starts", func() { delete(s.broken, "podinfo-6.0.0"); s.grow("primary", s.primary) })
+		}},
 	{name: "pods never ready", lasts: 13 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.broken["podinfo-6.0.1"] = true }},
 	{name: "no data ends without evidence", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",

@@ -408,6 +408,16 @@ func (s *sim) setImage(d time.Duration, tag string) {
 	s.user(d, "set image podinfo:"+tag, func() { s.target.Revision = rev(tag) })
 }
 
+// setContents changes what a ConfigMap of a revision holds, and nothing else.
+func (s *sim) setContents(d time.Duration, tag, contents string) {
+	s.user(d, "write "+contents+" into ConfigMap podinfo-config", func() {
+		s.target.Revision = rev(tag)
+		s.target.Revision.Name += "-" + contents
+		s.target.Change = "ConfigMap podinfo-config changed"
+		s.target.ContentsDiffer = s.target.Change
+	})
+}
+
 // run plays until the end of the given time.
 func (s *sim) run(d time.Duration) {
 	end := s.begin.Add(d)

@@ -166,7 +166,21 @@ func (p *plan) abandoned() bool {
 	case p.status.LastPromotedSpec:
 		p.end(v1beta1.OutcomeReverted, "Reverted", fmt.Sprintf("%s was put back to %s, which serves", p.spec.TargetRef.Name, t.Image))
 	default:
-		p.end(v1beta1.OutcomeSuperseded, "Superseded", fmt.Sprintf("%s replaces %s before it was promoted", t.Image, r.Revision.Image))
+		p.end(v1beta1.OutcomeSuperseded, "Superseded", p.superseded())
 	}
 	return true
+}
+
+// superseded says what came in place of the revision under analysis. Where that has the same image,
+// the images do not tell.
+func (p *plan) superseded() string {
+	old, t := p.status.Rollout.Revision.Image, p.Target
+	switch {
+	case t.Revision.Image != old:
+		return fmt.Sprintf("%s replaces %s before it was promoted", t.Revision.Image, old)
+	case t.Change != "":
+		return fmt.Sprintf("%s before %s was promoted", t.Change, old)
+	default:
+		return fmt.Sprintf("%s changed again before %s was promoted", p.spec.TargetRef.Name, old)
+	}
 }

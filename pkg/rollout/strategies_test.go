@@ -127,6 +127,20 @@ var strategies = []scene{
 	{name: "a rollback hook says yes", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		edit: func(c *v1beta1.Canary) { gates(c, v1beta1.CanaryWebhook{Type: v1beta1.HookRollback, Name: "panic"}) },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.reply = opensAfter("panic", 40*time.Second) }},
+	{name: "a rollback hook says yes before the rollout", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		edit: func(c *v1beta1.Canary) {
+			gates(c, v1beta1.CanaryWebhook{Type: v1beta1.HookConfirmRollout, Name: "office hours"}, v1beta1.CanaryWebhook{Type: v1beta1.HookRollback, Name: "panic"})
+		},
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			gate, panics := opensAfter("office hours", time.Hour), opensAfter("panic", 60*time.Second)
+			s.reply = func(s *sim, q Question) (Answer, bool) {
+				if q.Kind == AskHook && q.Hook.Name == "panic" {
+					return panics(s, q)
+				}
+				return gate(s, q)
+			}
+		}},
 }
 
 // TestAPausedStepWaits: a pause is told once, and nothing but a command ends it.

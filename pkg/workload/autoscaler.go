@@ -14,10 +14,12 @@ import (
 func Autoscaler(c *v1beta1.Canary, source *autoscalingv2.HorizontalPodAutoscaler, primary string, floor int32) *autoscalingv2.HorizontalPodAutoscaler {
 	labels := withoutMarks(source.Labels)
 	labels[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Name)
+	annotations := copied(source.Annotations) // adapters of metrics are told by them what to count
+	annotations[v1beta1.MadeForAnnotation] = c.Name
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: labels,
-			Annotations: copied(source.Annotations)}, // adapters of metrics are told by them what to count
+			Annotations: annotations},
 		Spec: *source.Spec.DeepCopy(),
 	}
 	hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: primary}

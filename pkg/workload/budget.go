@@ -21,9 +21,10 @@ func Budget(c *v1beta1.Canary, l SelectorLabel, target Object, source *policyv1.
 	marks := withoutMarks(source.Labels)
 	marks[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Name)
 	copied := &policyv1.PodDisruptionBudget{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: marks},
-		Spec:       *source.Spec.DeepCopy(),
+		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: source.Name + "-" + v1beta1.RolePrimary, Labels: marks,
+			Annotations: map[string]string{v1beta1.MadeForAnnotation: c.Name}},
+		Spec: *source.Spec.DeepCopy(),
 	}
 	l.rewrite(copied.Spec.Selector, v1beta1.RolePrimary)
 	return copied
@@ -31,7 +32,7 @@ func Budget(c *v1beta1.Canary, l SelectorLabel, target Object, source *policyv1.
 
 // SameBudget is true when a live budget has all that was rendered.
 func SameBudget(live, want *policyv1.PodDisruptionBudget) bool {
-	return contains(live.Labels, want.Labels) && equality.Semantic.DeepEqual(live.Spec, want.Spec)
+	return contains(live.Labels, want.Labels) && contains(live.Annotations, want.Annotations) && equality.Semantic.DeepEqual(live.Spec, want.Spec)
 }
 
 // Loses is true when a selector has the target's pods and, by the rewritten label, not those of a role.

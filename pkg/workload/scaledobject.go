@@ -34,7 +34,9 @@ func ScaledObject(c *v1beta1.Canary, source *unstructured.Unstructured, primary 
 	labels := withoutMarks(source.GetLabels())
 	labels[v1beta1.CanaryLabel] = v1beta1.LabelValue(c.Name)
 	out.SetLabels(labels)
-	out.SetAnnotations(copied(source.GetAnnotations(), PausedReplicas)) // the target is paused, not what serves
+	annotations := copied(source.GetAnnotations(), PausedReplicas) // the target is paused, not what serves
+	annotations[v1beta1.MadeForAnnotation] = c.Name
+	out.SetAnnotations(annotations)
 	spec, _, _ := unstructured.NestedMap(source.Object, "spec")
 	if spec == nil {
 		spec = map[string]any{}

@@ -43,7 +43,7 @@ func makeScaledCanary(edit func(*v1beta1.AutoscalerReference)) *v1beta1.Canary {
 func TestScaledObject(t *testing.T) {
 	got := ScaledObject(makeScaledCanary(nil), makeScaled(t), "podinfo-primary", 0)
 	want := object(t, `{"apiVersion":"keda.sh/v1alpha1","kind":"ScaledObject","metadata":{"namespace":"apps","name":"so-primary",
-		"labels":{"team":"shop","serin.dev/canary":"podinfo"},"annotations":{"scaledobject.keda.sh/transfer-hpa-ownership":"true","serin.dev/copied-annotations":"scaledobject.keda.sh/transfer-hpa-ownership"}},
+		"labels":{"team":"shop","serin.dev/canary":"podinfo"},"annotations":{"scaledobject.keda.sh/transfer-hpa-ownership":"true","serin.dev/made-for":"podinfo","serin.dev/copied-annotations":"scaledobject.keda.sh/transfer-hpa-ownership"}},
 		"spec":{"scaleTargetRef":{"name":"podinfo-primary","envSourceContainerName":"podinfod"},
 		"advanced":{"horizontalPodAutoscalerConfig":{"name":"podinfo-hpa-primary"}},"fieldOfALaterRelease":{"kept":true},
 		"triggers":[{"type":"prometheus","name":"rps","metricType":"Value","authenticationRef":{"name":"prom"},"metadata":{"query":"sum(rate(http_requests_total{app=\"podinfo-primary\"}[30s]))","threshold":"5"}},

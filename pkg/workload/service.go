@@ -119,7 +119,7 @@ func (s Services) service(name, role string) *corev1.Service {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.Canary.Namespace, Name: name,
 			Labels:      map[string]string{v1beta1.CanaryLabel: v1beta1.LabelValue(s.Canary.Name), v1beta1.RoleLabel: role},
-			Annotations: map[string]string{},
+			Annotations: map[string]string{v1beta1.MadeForAnnotation: s.Canary.Name},
 		},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeClusterIP, Selector: s.Label.Selector(s.Target, role), Ports: s.ports(),

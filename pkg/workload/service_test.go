@@ -46,7 +46,7 @@ func TestRoleServiceHasTheApexPorts(t *testing.T) {
 	if diff := cmp.Diff(labels, got.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"note": "kept"}, got.Annotations); diff != "" {
+	if diff := cmp.Diff(map[string]string{"note": "kept", "serin.dev/made-for": "podinfo"}, got.Annotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
 }

@@ -159,7 +159,8 @@ func (c ServiceClone) labels() map[string]string {
 }
 
 func (c ServiceClone) annotations() map[string]string {
-	return map[string]string{v1beta1.RevisionAnnotation: c.Revision, v1beta1.TransitionAnnotation: fmt.Sprint(c.Stamp)}
+	return map[string]string{v1beta1.RevisionAnnotation: c.Revision, v1beta1.TransitionAnnotation: fmt.Sprint(c.Stamp),
+		v1beta1.MadeForAnnotation: c.Canary.Name}
 }
 
 func (c ServiceClone) fields() map[string]any {

@@ -21,7 +21,25 @@ type answer struct {
 	repeated int
 }
 
-// ask sends one request and reads its answer to the end.
+func overHTTP(spec Spec) [2]asker {
+	// Not following redirects: the answer to a request is what is counted.
+	same := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(spec.Protocol == HTTP1)
+	protocols.SetUnencryptedHTTP2(spec.Protocol == HTTP2)
+	with := func(t *http.Transport) asker {
+		t.Protocols = protocols
+		client := &http.Client{Transport: t, Timeout: timeout, CheckRedirect: same}
+		return func() answer {
+			if t.DisableKeepAlives {
+				defer client.CloseIdleConnections() // HTTP/2 keeps one all the same
+			}
+			return ask(client, spec)
+		}
+	}
+	return [2]asker{with(&http.Transport{MaxIdleConnsPerHost: 256}), with(&http.Transport{DisableKeepAlives: true})}
+}
+
 func ask(client *http.Client, spec Spec) answer {
 	var attempts atomic.Int32
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{

@@ -1,6 +1,6 @@
 // Package stream sends HTTP requests at a constant rate, whatever becomes of those before: a slow
 // server does not slow it down, so nothing that users would have sent goes unsent. Every second request
-// opens a connection of its own, the others use kept ones; all speak HTTP/1.1.
+// opens a connection of its own, the others use kept ones.
 package stream
 
 import (
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,16 +19,26 @@ const timeout = 10 * time.Second
 // maxFailures bounds what is kept of failures.
 const maxFailures = 50
 
+// Protocols of a stream, all of them without TLS.
+const (
+	HTTP1 = ""
+	HTTP2 = "http2"
+	// GRPC asks podinfo's version service, whatever the URL's path.
+	GRPC = "grpc"
+)
+
 // Spec is what a stream sends.
 type Spec struct {
 	URL string `json:"url"`
+	// Protocol is HTTP1, HTTP2 or GRPC.
+	Protocol string `json:"protocol,omitempty"`
 	// Host of the requests, where it is not the URL's.
 	Host string `json:"host,omitempty"`
 	// Headers of each request.
 	Headers map[string]string `json:"headers,omitempty"`
 	// Rate is the number of requests per second.
 	Rate int `json:"rate"`
-	// Expect is the status that is no failure: for a stream that asks the application for errors it
+	// Expect is the HTTP status that is no failure: for a stream that asks the application for errors it
 	// is the error asked for, so that a failure is always one that nobody asked for.
 	Expect int `json:"expect"`
 }
@@ -40,6 +51,9 @@ func (s Spec) Check() error {
 	if s.Expect < 100 || s.Expect > 599 {
 		return fmt.Errorf("expected status %d is no HTTP status", s.Expect)
 	}
+	if !slices.Contains([]string{HTTP1, HTTP2, GRPC}, s.Protocol) {
+		return fmt.Errorf("protocol %q is none of http2 and grpc, nor left out", s.Protocol)
+	}
 	if _, err := http.NewRequest(http.MethodGet, s.URL, nil); err != nil || s.URL == "" {
 		return errors.Join(fmt.Errorf("URL %q cannot be asked for", s.URL), err)
 	}
@@ -49,7 +63,7 @@ func (s Spec) Check() error {
 // Stream is a stream under way.
 type Stream struct {
 	spec    Spec
-	clients [2]*http.Client
+	askers  [2]asker
 	started time.Time
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -64,22 +78,21 @@ type Stream struct {
 func Start(spec Spec) *Stream {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Stream{
-		spec: spec, clients: clients(), started: time.Now(), stop: stop, stopped: make(chan struct{}),
+		spec: spec, askers: askers(spec), started: time.Now(), stop: stop, stopped: make(chan struct{}),
 	}
 	go s.run(ctx)
 	return s
 }
 
-// clients keep their connections, and do not.
-func clients() [2]*http.Client {
-	// Not following redirects: the answer to a request is what is counted.
-	same := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	kept := &http.Transport{MaxIdleConnsPerHost: 256}
-	fresh := &http.Transport{DisableKeepAlives: true}
-	return [2]*http.Client{
-		{Transport: kept, Timeout: timeout, CheckRedirect: same},
-		{Transport: fresh, Timeout: timeout, CheckRedirect: same},
+// asker sends one request and reads its answer to the end.
+type asker func() answer
+
+// askers use kept connections, and one for each request.
+func askers(spec Spec) [2]asker {
+	if spec.Protocol == GRPC {
+		return overGRPC(spec)
 	}
+	return overHTTP(spec)
 }
 
 // Stop ends the sending, waits for the answers still to come, and reports.
@@ -103,16 +116,16 @@ func (s *Stream) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		client := s.clients[n%len(s.clients)]
-		requests.Go(func() { s.one(client) })
+		ask := s.askers[n%len(s.askers)]
+		requests.Go(func() { s.one(ask) })
 		timer.Reset(time.Until(s.started.Add(time.Duration(n+1) * pace)))
 	}
 }
 
-func (s *Stream) one(client *http.Client) {
+func (s *Stream) one(ask asker) {
 	at := time.Now()
 	s.sent(at)
-	a := ask(client, s.spec)
+	a := ask()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending--

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func TestCountsWhatComesBack(t *testing.T) {
@@ -76,6 +79,60 @@ func TestASlowServerDoesNotSlowTheStream(t *testing.T) {
 	s.Stop()
 }
 
+// TestProtocols counts connections and versions of requests by each protocol.
+func TestProtocols(t *testing.T) {
+	version := func(proto string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Proto != proto || r.Host != "app.example.com" {
+				t.Errorf("%s for %s, want %s", r.Proto, r.Host, proto)
+			}
+			_, _ = w.Write([]byte(`{"version":"6.0.1"}`))
+		}
+	}
+	grpcVersion := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != versionMethod || r.Host != "app.example.com" {
+			t.Errorf("%s of %s", r.URL.Path, r.Host)
+		}
+		message := protowire.AppendString(protowire.AppendTag(nil, versionField, protowire.BytesType), "6.0.1")
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Trailer", "Grpc-Status")
+		_, _ = w.Write(append([]byte{0, 0, 0, 0, byte(len(message))}, message...))
+		w.Header().Set("Grpc-Status", "0")
+	}
+	for protocol, handler := range map[string]http.HandlerFunc{
+		HTTP1: version("HTTP/1.1"), HTTP2: version("HTTP/2.0"), GRPC: grpcVersion,
+	} {
+		t.Run("protocol "+protocol, func(t *testing.T) {
+			var requests, connections atomic.Int32
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				handler(w, r)
+			}))
+			server.Config.Protocols = &http.Protocols{}
+			server.Config.Protocols.SetHTTP1(true)
+			server.Config.Protocols.SetUnencryptedHTTP2(true)
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateNew {
+					connections.Add(1)
+				}
+			}
+			server.Start()
+			defer server.Close()
+			s := Start(Spec{URL: server.URL, Host: "app.example.com", Protocol: protocol, Rate: 100, Expect: http.StatusOK})
+			for requests.Load() < 60 {
+				time.Sleep(time.Millisecond)
+			}
+			r := s.Stop()
+			if r.Total.Failed > 0 || r.Total.Share("6.0.1") != 100 {
+				t.Errorf("%v: %v", r.Total, r.Failures)
+			}
+			if all, half := connections.Load(), requests.Load()/2; all < half || all > half+10 {
+				t.Errorf("%d connections for %d requests, want half as many and a few", all, requests.Load())
+			}
+		})
+	}
+}
+
 func TestBetweenLeavesOutTheLastSecond(t *testing.T) {
 	r := Report{Seconds: []Second{{At: 10, Count: Count{Sent: 1}}, {At: 11, Count: Count{Sent: 2}}, {At: 12, Count: Count{Sent: 4}}}}
 	if got := r.Between(time.Unix(10, 0), time.Unix(12, 0)).Sent; got != 3 {
@@ -85,9 +142,10 @@ func TestBetweenLeavesOutTheLastSecond(t *testing.T) {
 
 func TestSpecsThatCannotBeSent(t *testing.T) {
 	for name, spec := range map[string]Spec{
-		"no URL":        {Rate: 1, Expect: 200},
-		"no rate":       {URL: "http://x/", Expect: 200},
-		"no such state": {URL: "http://x/", Rate: 1, Expect: 99},
+		"no such protocol": {URL: "http://x/", Protocol: "spdy", Rate: 1, Expect: 200},
+		"no URL":           {Rate: 1, Expect: 200},
+		"no rate":          {URL: "http://x/", Expect: 200},
+		"no such state":    {URL: "http://x/", Rate: 1, Expect: 99},
 	} {
 		if spec.Check() == nil {
 			t.Errorf("%s: no error", name)

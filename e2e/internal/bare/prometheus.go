@@ -1,4 +1,4 @@
-package main
+package bare
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// startPrometheus is the stub: every expression comes to 99.9, every counter of the canary stands
+// StartPrometheus is the stub: every expression comes to 99.9, every counter of the canary stands
 // still, and the primary has none. Shares are therefore not verified, and a canary is drained as
 // soon as it is asked.
-func startPrometheus() *httptest.Server {
+func StartPrometheus() *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"status":"success","data":%s}`, answer(r.FormValue("query"), time.Now())) // the client sees a short answer

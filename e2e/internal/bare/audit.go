@@ -1,16 +1,15 @@
-package main
+package bare
 
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 )
 
-// request is one line of the API server's audit log, as far as it is counted.
-type request struct {
+// Request is one line of the API server's audit log, as far as it is counted.
+type Request struct {
 	Verb       string    `json:"verb"`
 	UserAgent  string    `json:"userAgent"`
 	RequestURI string    `json:"requestURI"`
@@ -23,7 +22,7 @@ type request struct {
 }
 
 // String says what kind of request it was.
-func (r request) String() string {
+func (r Request) String() string {
 	resource := r.Object.Resource
 	if r.Object.Subresource != "" {
 		resource += "/" + r.Object.Subresource
@@ -31,19 +30,19 @@ func (r request) String() string {
 	return r.Verb + " " + resource
 }
 
-// requests are those of the operator between two moments, in a namespace or, for "", anywhere.
+// Requests are those of the operator between two moments, in a namespace or, for "", anywhere.
 // Watches, which last, and leases are left out.
-func (s *server) requests(namespace string, from, to time.Time) ([]request, error) {
+func (s *Server) Requests(namespace string, from, to time.Time) ([]Request, error) {
 	f, err := os.Open(s.audit)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	var found []request
+	var found []Request
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var r request
+		var r Request
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			continue // the line that is just being written
 		}
@@ -56,17 +55,4 @@ func (s *server) requests(namespace string, from, to time.Time) ([]request, erro
 		}
 	}
 	return found, lines.Err()
-}
-
-// explain prints what was counted, for whoever wonders about a figure.
-func explain(requests []request) {
-	n := map[string]int{}
-	for _, r := range requests {
-		n[r.String()]++
-	}
-	var parts []string
-	for what, times := range n {
-		parts = append(parts, fmt.Sprintf("%d × %s", times, what))
-	}
-	progress("  counted: %s", strings.Join(parts, ", "))
 }

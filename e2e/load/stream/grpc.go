@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// versionMethod is podinfo's. Its request is empty, and its answer's first field is the version.
+const (
+	versionMethod = "/version.VersionService/Version"
+	versionField  = 1
+)
+
+func overGRPC(spec Spec) [2]asker {
+	dial := func() (*grpc.ClientConn, error) {
+		u, err := url.Parse(spec.URL)
+		if err != nil {
+			return nil, err
+		}
+		return grpc.NewClient("passthrough:///"+u.Host, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithAuthority(spec.Host))
+	}
+	kept, err := dial() // connects with the first call, and lives as long as the stream's process
+	return [2]asker{
+		func() answer {
+			if err != nil {
+				return answer{failure: err.Error()}
+			}
+			return call(kept)
+		},
+		func() answer {
+			fresh, err := dial()
+			if err != nil {
+				return answer{failure: err.Error()}
+			}
+			a := call(fresh)
+			if err := fresh.Close(); err != nil && a.failure == "" {
+				a.failure = err.Error()
+			}
+			return a
+		},
+	}
+}
+
+func call(conn *grpc.ClientConn) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	// Fields that a message does not know are kept as they came.
+	said := &emptypb.Empty{}
+	if err := conn.Invoke(ctx, versionMethod, &emptypb.Empty{}, said); err != nil {
+		return answer{failure: err.Error()}
+	}
+	version, err := field(said.ProtoReflect().GetUnknown(), versionField)
+	if err != nil {
+		return answer{failure: err.Error()}
+	}
+	return answer{version: version}
+}
+
+// field reads a string of an encoded message.
+func field(message []byte, number protowire.Number) (string, error) {
+	for len(message) > 0 {
+		n, kind, length := protowire.ConsumeTag(message)
+		if length < 0 {
+			return "", protowire.ParseError(length)
+		}
+		message = message[length:]
+		if n == number && kind == protowire.BytesType {
+			value, length := protowire.ConsumeString(message)
+			return value, protowire.ParseError(length)
+		}
+		if length = protowire.ConsumeFieldValue(n, kind, message); length < 0 {
+			return "", protowire.ParseError(length)
+		}
+		message = message[length:]
+	}
+	return "", errors.New("the answer names no version")
+}
