@@ -19,7 +19,7 @@ func TestAnInstallForAllNamespacesHasWhatItNeeds(t *testing.T) {
 	w.judges(c, nil)
 }
 
-// TestAnInstallForOneNamespaceStaysInIt.
+// TestAnInstallForOneNamespaceStaysInIt, with all features and without a ClusterRoleBinding.
 func TestAnInstallForOneNamespaceStaysInIt(t *testing.T) {
 	t.Parallel()
 	w := start(t, "shop", "shop", "serin-system")

@@ -35,7 +35,7 @@ const (
 	// root is the checkout.
 	root = "../.."
 	// patience bounds every wait.
-	patience = time.Minute
+	patience = 2 * time.Minute
 )
 
 // The applications of testdata/world.yaml, by their kinds.
