@@ -88,10 +88,11 @@ tools:
 e2e: ## Rollouts on a whole local cluster with traffic (Debian, root; KEEP=1 leaves the cluster up)
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -skip '$(MORE)' ./suite/...
 
-# Scenes with other gateways, which have to be built and started, and the one that uninstalls the operator.
-MORE := TestTraefik|TestContour|TestUninstall
+# Scenes with other gateways, which have to be built and started, one that uninstalls the operator,
+# and one that waits for autoscalers.
+MORE := TestTraefik|TestContour|TestUninstall|TestAutoscaled
 .PHONY: e2e-more
-e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
+e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall, an autoscaler that scales
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
 
 .PHONY: chaos
