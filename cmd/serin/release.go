@@ -71,7 +71,7 @@ func (o releaseOptions) releaser(c client.Client, out io.Writer) *handback.Relea
 	return &handback.Releaser{
 		Client: c, Out: out, Namespace: o.namespace, Canaries: o.canaries, LeaseNamespaces: []string{o.namespace, o.leaderNamespace}, Force: o.force,
 		Options: canary.Options{
-			Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName,
+			Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName,
 			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces,
 		},
 		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile),

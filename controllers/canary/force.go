@@ -38,6 +38,9 @@ func Released(c *v1beta1.Canary) bool {
 // a cluster without an operator, and does no harm beside one: both go by the same status, and of two
 // that write it one gives way. It returns once the Canary is released or gone.
 func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.NamespacedName) error {
+	if o.Namespace != "" {
+		c = confined{c, o.Namespace}
+	}
 	r := assemble(o, d, c, c)
 	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(router.Watch) error { return nil }}
@@ -47,6 +50,17 @@ func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.N
 	go func() { _ = r.asker.run(ctx) }()
 	go func() { _ = r.teller.run(ctx) }()
 	return r.drive(ctx, name)
+}
+
+// confined lists from one namespace what is asked for from all, as the cache of an operator that watches
+// that one alone does: nothing else may be read.
+type confined struct {
+	client.Client
+	namespace string
+}
+
+func (c confined) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return c.Client.List(ctx, list, append([]client.ListOption{client.InNamespace(c.namespace)}, opts...)...)
 }
 
 // drive takes a Canary from turn to turn. Nothing is watched, so it looks at least every recheck.

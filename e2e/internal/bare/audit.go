@@ -14,11 +14,19 @@ type Request struct {
 	UserAgent  string    `json:"userAgent"`
 	RequestURI string    `json:"requestURI"`
 	At         time.Time `json:"requestReceivedTimestamp"`
-	Object     struct {
+	User       struct {
+		Name string `json:"username"`
+	} `json:"user"`
+	Object struct {
+		Group       string `json:"apiGroup"`
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
 		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
 	} `json:"objectRef"`
+	Response struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
 }
 
 // String says what kind of request it was.
@@ -33,6 +41,14 @@ func (r Request) String() string {
 // Requests are those of the operator between two moments, in a namespace or, for "", anywhere.
 // Watches, which last, and leases are left out.
 func (s *Server) Requests(namespace string, from, to time.Time) ([]Request, error) {
+	return s.Audit(func(r Request) bool {
+		return strings.HasPrefix(r.UserAgent, "serin/") && r.Verb != "watch" && r.Object.Resource != "leases" &&
+			(namespace == "" || r.Object.Namespace == namespace) && !r.At.Before(from) && !r.At.After(to)
+	})
+}
+
+// Audit is what the audit log has of the requests that are wanted. A watch is in it once it has ended.
+func (s *Server) Audit(wanted func(Request) bool) ([]Request, error) {
 	f, err := os.Open(s.audit)
 	if err != nil {
 		return nil, err
@@ -46,11 +62,7 @@ func (s *Server) Requests(namespace string, from, to time.Time) ([]Request, erro
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			continue // the line that is just being written
 		}
-		switch {
-		case !strings.HasPrefix(r.UserAgent, "serin/"), r.Verb == "watch", r.Object.Resource == "leases":
-		case namespace != "" && r.Object.Namespace != namespace:
-		case r.At.Before(from), r.At.After(to):
-		default:
+		if wanted(r) {
 			found = append(found, r)
 		}
 	}
