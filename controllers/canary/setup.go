@@ -54,6 +54,8 @@ func DefaultSelectorLabels() []string { return []string{"app", "name", "app.kube
 type Options struct {
 	// Namespace is the only one that is watched; empty for all.
 	Namespace string
+	// Shard is the ShardLabel of the canaries that are handled; empty for those without.
+	Shard string
 	// Provider is the router of canaries that name none.
 	Provider string
 	// MetricsServer is the Prometheus of canaries that name none.
@@ -74,6 +76,10 @@ type Options struct {
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
+
+// handles is false for the canaries of another operator. They are in the cache all the same: limits,
+// dependencies and claims to a target hold across operators.
+func (o Options) handles(c *v1beta1.Canary) bool { return c.Labels[v1beta1.ShardLabel] == o.Shard }
 
 // Deps are the implementations that cmd has chosen.
 type Deps struct {
