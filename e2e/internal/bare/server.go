@@ -57,7 +57,8 @@ func Start(dir, source, userAgent string) (*Server, error) {
 	}
 	s.env.ControlPlane.GetAPIServer().Configure().
 		Set("audit-policy-file", policyFile).Set("audit-log-path", s.audit).Set("audit-log-format", "json").
-		Set("audit-log-maxsize", "10000") // MiB: none is put aside
+		Set("audit-log-maxsize", "10000").             // MiB: none is put aside
+		Set("service-cluster-ip-range", "10.0.0.0/16") // three Services for each of many thousand canaries
 	config, err := s.env.Start()
 	if err != nil {
 		return nil, fmt.Errorf("start the API server: %w", err)
