@@ -124,6 +124,7 @@ const (
 	indexAlert      = "spec.analysis.alerts.providerRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
+	indexLimit      = "spec.concurrency"
 	indexConfigs    = "serin.configs"
 )
 
@@ -216,6 +217,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexLabel:     func(c *v1beta1.Canary) []string { return []string{v1beta1.LabelValue(c.Name)} },
 		indexDependsOn: dependenciesOf,
 		indexGroup:     groupsOf,
+		indexLimit:     limitOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAlert:     alertKeys,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
@@ -359,9 +361,11 @@ func alertKeys(c *v1beta1.Canary) []string {
 	return keys
 }
 
+// find names canaries. It runs for every event, and only reads: copies of a whole namespace's would
+// be most of what the operator does at its start.
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {
 	var l v1beta1.CanaryList
-	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace))...); err != nil {
+	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list canaries of a changed object")
 		return nil
 	}
