@@ -51,7 +51,7 @@ func FromEnvironment() (Config, error) {
 }
 
 // image is the reference of one of our images, as the cluster knows it.
-func (c Config) image(name string) string {
+func (c Config) Image(name string) string {
 	registry := "serin.dev"
 	if c.Registry != "" {
 		registry = c.Registry
