@@ -50,7 +50,7 @@ func FromEnvironment() (Config, error) {
 	return c, nil
 }
 
-// image is the reference of one of our images, as the cluster knows it.
+// Image is the reference of one of our images, as the cluster knows it.
 func (c Config) Image(name string) string {
 	registry := "serin.dev"
 	if c.Registry != "" {
