@@ -103,6 +103,10 @@ chaos: ## Kill the operator at every write, run two at once, fail every call; pr
 bench: ## Measure speed and cost on a real API server, one `name value unit` a line
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./bench
 
+.PHONY: bench-scale
+bench-scale: ## The same with many canaries and rollouts at once, as a table (SIZES="50 400 1000", ONLY=idle,10-rollouts)
+	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./scale -only "$(ONLY)" $(SIZES)
+
 .PHONY: mutants
 mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants

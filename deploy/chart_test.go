@@ -54,6 +54,13 @@ func TestFlagsFollowTheValues(t *testing.T) {
 				"--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=debug",
 			},
 		},
+		"a share of the canaries": {
+			[]string{"--set", "shard=b"},
+			[]string{
+				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name", "--slack-user=serin",
+				"--shard=b", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+			},
+		},
 		"the Prometheus that comes with it is asked": {
 			[]string{"--set", "prometheus.install=true,metricsServer=http://elsewhere:9090"},
 			[]string{
@@ -121,7 +128,7 @@ func releaseJob(t *testing.T, args ...string) corev1.PodSpec {
 // TestAnUninstallReleasesEverythingFirst: with the operator's own image, rights and defaults, within
 // the time that helm waits, and in no pod that counts as an operator.
 func TestAnUninstallReleasesEverythingFirst(t *testing.T) {
-	all := mustTemplate(t, "--set", "namespace=shop,meshProvider=istio,image.tag=v9")
+	all := mustTemplate(t, "--set", "namespace=shop,shard=b,meshProvider=istio,image.tag=v9")
 	job := find[*batchv1.Job](t, all, "serin-release")
 	pod, operator := operator(t, all)
 	got := job.Spec.Template.Spec
@@ -129,7 +136,7 @@ func TestAnUninstallReleasesEverythingFirst(t *testing.T) {
 		t.Errorf("the Job is %v, with %s and %s", job.Annotations, got.ServiceAccountName, got.Containers[0].Image)
 	}
 	want := []string{"release", "--all", "--force", "--timeout=270s", "--provider=istio", "--metrics-server=http://prometheus:9090",
-		"--selector-labels=app,name,app.kubernetes.io/name", "--namespace=shop", "--config-tracking=true", "--log-level=info"}
+		"--selector-labels=app,name,app.kubernetes.io/name", "--namespace=shop", "--shard=b", "--config-tracking=true", "--log-level=info"}
 	if diff := cmp.Diff(want, got.Containers[0].Args); diff != "" {
 		t.Errorf("args (-want +got):\n%s", diff)
 	}

@@ -168,6 +168,7 @@ var changes = map[string]change{
 	"eventWebhook":                       {`"http://events.test/"`, nil},
 	"clusterName":                        {`"prod"`, nil},
 	"namespace":                          {`"shop"`, nil},
+	"shard":                              {`"b"`, nil},
 	"selectorLabels":                     {`"app"`, nil},
 	"metricSecrets":                      {`[{"namespace":"test","names":["x"]}]`, nil},
 	"configTracking.enabled":             {`false`, nil},

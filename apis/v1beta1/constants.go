@@ -13,6 +13,10 @@ const (
 	// from one of an older revision.
 	RevisionLabel = "serin.dev/revision"
 
+	// ShardLabel on a Canary names the operator that it is handled by, where there are several: the one
+	// that was started with that --shard. Without the label it is the one without the flag.
+	ShardLabel = "serin.dev/shard"
+
 	// TransitionAnnotation on what Serin writes holds the transition counter of the commit that the
 	// write belongs to. A writer that meets a higher one has been overtaken.
 	TransitionAnnotation = "serin.dev/transition"

@@ -8,6 +8,9 @@ import (
 	"os"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
 )
 
@@ -16,7 +19,7 @@ type options struct {
 	provider, metricsServer            string
 	slackURL, slackToken, slackChannel string
 	slackUser, slackProxy              string
-	clusterName, namespace             string
+	clusterName, namespace, shard      string
 	eventWebhook                       string
 	leaderElect                        bool
 	leaderNamespace                    string
@@ -57,7 +60,8 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.StringVar(&o.eventWebhook, "event-webhook", from(env, "EVENT_WEBHOOK_URL"), "URL that is told of every event of canaries without a webhook of type event (environment: EVENT_WEBHOOK_URL)")
 	fs.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in notifications")
 	fs.StringVar(&o.namespace, "namespace", "", "the one namespace to work in; empty for all")
-	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName)
+	fs.StringVar(&o.shard, "shard", "", "work on the canaries whose label "+v1beta1.ShardLabel+" is this; empty for those without")
+	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName+", with a dash and the shard after it if there is one")
 	fs.StringVar(&o.leaderNamespace, "leader-election-namespace", from(env, "POD_NAMESPACE"), "namespace of that Lease (environment: POD_NAMESPACE)")
 	fs.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
 	fs.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /readyz and /healthz")
@@ -78,6 +82,9 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 func (o options) check() error {
 	if len(o.selectorLabels) == 0 {
 		return fmt.Errorf("--selector-labels is empty: name at least one label")
+	}
+	if o.shard != "" && len(validation.IsDNS1123Label(o.shard)) > 0 {
+		return fmt.Errorf("--shard %q: want lower case letters, digits and dashes, as in a namespace's name", o.shard)
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {

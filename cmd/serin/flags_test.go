@@ -54,6 +54,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	}{
 		"a level that is none":        {"--log-level=loud", `--log-level "loud": want debug, info, warn or error`},
 		"a format that is none":       {"--log-format=xml", `--log-format "xml": want json or text`},
+		"a shard that names no Lease": {"--shard=A_b", `--shard "A_b": want lower case letters, digits and dashes, as in a namespace's name`},
 		"no selector label":           {"--selector-labels=,", "--selector-labels is empty: name at least one label"},
 		"an argument":                 {"run", `unexpected argument "run"; serin -h lists the flags`},
 		"an election without a place": {"--leader-elect=true", "--leader-election-namespace is empty and POD_NAMESPACE is not set"},

@@ -75,7 +75,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	_, err = canary.Setup(mgr, canary.Options{
-		Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
+		Namespace: o.namespace, Shard: o.shard, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
 		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Workers: 8, Askers: 32,
 	}, canary.Deps{
@@ -88,7 +88,7 @@ func run(ctx context.Context, o options) error {
 	if err := addChecks(mgr); err != nil {
 		return err
 	}
-	if err := mgr.Add(rivals{reader: mgr.GetAPIReader(), scope: o.namespace, self: o.leaseKey()}); err != nil {
+	if err := mgr.Add(rivals{reader: mgr.GetAPIReader(), scope: o.namespace, shard: o.shard, self: o.leaseKey()}); err != nil {
 		return err
 	}
 	go func() {
@@ -116,8 +116,8 @@ func managerOptions(o options) ctrl.Options {
 		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace, o.secretNamespaces...), Client: canary.ClientOptions(),
 		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
-		LeaderElection: o.leaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.leaderNamespace,
-		LeaderElectionLabels: leases.Labels(o.namespace), LeaderElectionReleaseOnCancel: true,
+		LeaderElection: o.leaderElect, LeaderElectionID: o.leaseKey().Name, LeaderElectionNamespace: o.leaderNamespace,
+		LeaderElectionLabels: leases.Labels(o.namespace, o.shard), LeaderElectionReleaseOnCancel: true,
 	}
 }
 

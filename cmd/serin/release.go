@@ -29,7 +29,7 @@ type releaseOptions struct {
 func parseRelease(args []string, env func(string) (string, bool)) (releaseOptions, error) {
 	var o releaseOptions
 	fs := flag.NewFlagSet("serin release", flag.ContinueOnError)
-	fs.BoolVar(&o.all, "all", false, "release every Canary in the namespaces that the operator works in")
+	fs.BoolVar(&o.all, "all", false, "release every Canary that the operator works on")
 	fs.BoolVar(&o.force, "force", false, "do an operator's work where none does it")
 	fs.DurationVar(&o.timeout, "timeout", handback.Timeout, "give up after this time")
 	finish := o.define(fs, env)
@@ -68,8 +68,12 @@ func releaseCanaries(ctx context.Context, o releaseOptions, out io.Writer) error
 }
 
 func (o releaseOptions) releaser(c client.Client, out io.Writer) *handback.Releaser {
+	var shard *string
+	if o.all {
+		shard = &o.shard // the others have operators of their own
+	}
 	return &handback.Releaser{
-		Client: c, Out: out, Namespace: o.namespace, Canaries: o.canaries, LeaseNamespaces: []string{o.namespace, o.leaderNamespace}, Force: o.force,
+		Client: c, Out: out, Namespace: o.namespace, Shard: shard, Canaries: o.canaries, LeaseNamespaces: []string{o.namespace, o.leaderNamespace}, Force: o.force,
 		Options: canary.Options{
 			Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName,
 			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces,

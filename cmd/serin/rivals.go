@@ -18,20 +18,25 @@ import (
 	"github.com/serin-dev/serin/cmd/internal/leases"
 )
 
-// leaseName is the Lease by which one of an install's operators leads.
+// leaseName is the Lease by which one of an install's operators leads; those of a shard have their own.
 const leaseName = "serin-leader"
 
 func (o options) leaseKey() types.NamespacedName {
-	return types.NamespacedName{Namespace: o.leaderNamespace, Name: leaseName}
+	key := types.NamespacedName{Namespace: o.leaderNamespace, Name: leaseName}
+	if o.shard != "" {
+		key.Name += "-" + o.shard
+	}
+	return key
 }
 
 // rivals stops this operator when another install works in the same namespaces: two that do not
 // know of each other would undo each other's steps. Of two, the one that came later gives way.
 type rivals struct {
 	reader client.Reader
-	// scope is the namespace that this install works in, empty for all; self is its Lease.
-	scope string
-	self  types.NamespacedName
+	// scope is the namespace that this install works in, empty for all; shard its share of the canaries
+	// there; self is its Lease.
+	scope, shard string
+	self         types.NamespacedName
 }
 
 // rivalInterval is how often the other Leases are looked at.
@@ -76,8 +81,8 @@ func (r rivals) look(ctx context.Context) error {
 	}
 	for i := range l.Items {
 		o := &l.Items[i]
-		if client.ObjectKeyFromObject(o) != r.self && leases.Covers(o, r.scope) && leases.Alive(o, time.Now()) && earlier(o, own) {
-			return fmt.Errorf("another Serin works in the same namespaces: Lease %s/%s, held by %s. Uninstall one of the two, or give each a namespace of its own with --namespace",
+		if client.ObjectKeyFromObject(o) != r.self && leases.Covers(o, r.scope, r.shard) && leases.Alive(o, time.Now()) && earlier(o, own) {
+			return fmt.Errorf("another Serin works in the same namespaces: Lease %s/%s, held by %s. Uninstall one of the two, or give each a namespace of its own with --namespace, or a share of the canaries with --shard",
 				o.Namespace, o.Name, ptr.Deref(o.Spec.HolderIdentity, "?"))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/internal/leases"
 )
 
@@ -20,7 +21,7 @@ var began = time.Now().Truncate(time.Second)
 
 // lease of an install that was made some time ago, held and renewed just now.
 func lease(namespace, scope string, age time.Duration, edits ...func(*coordinationv1.Lease)) *coordinationv1.Lease {
-	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName, Labels: leases.Labels(scope),
+	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName, Labels: leases.Labels(scope, ""),
 		CreationTimestamp: metav1.NewTime(began.Add(-age))}}
 	l.Spec = coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To(int32(15)),
 		RenewTime: ptr.To(metav1.NowMicro())}
@@ -44,6 +45,9 @@ func TestRivals(t *testing.T) {
 		"an older one works in a namespace of ours":  {"", lease("other", "shop", time.Hour), true},
 		"an older one works everywhere, this in one": {"shop", lease("shop", "", time.Hour), true},
 		"an older one works in another namespace":    {"shop", lease("shop", "billing", time.Hour), false},
+		"an older one works on another shard": {"", lease("other", "", time.Hour, func(l *coordinationv1.Lease) {
+			l.Labels = leases.Labels("", "b")
+		}), false},
 		"an older one is gone": {"", lease("other", "", time.Hour, func(l *coordinationv1.Lease) {
 			l.Spec.RenewTime = ptr.To(metav1.NewMicroTime(time.Now().Add(-time.Minute)))
 		}), false},
@@ -65,6 +69,18 @@ func TestRivals(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestAShardHasALeaseOfItsOwn: two operators in one namespace lead side by side.
+func TestAShardHasALeaseOfItsOwn(t *testing.T) {
+	want := types.NamespacedName{Namespace: "serin-system", Name: "serin-leader-b"}
+	o := managerOptions(options{shard: "b", leaderNamespace: want.Namespace})
+	if o.LeaderElectionID != want.Name || o.LeaderElectionLabels[v1beta1.ShardLabel] != "b" {
+		t.Errorf("leads by %s with the labels %v", o.LeaderElectionID, o.LeaderElectionLabels)
+	}
+	if got := (options{shard: "b", leaderNamespace: want.Namespace}).leaseKey(); got != want {
+		t.Errorf("its own Lease is %s, want %s", got, want)
 	}
 }
 

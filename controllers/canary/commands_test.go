@@ -155,3 +155,16 @@ func TestOthersGoFirst(t *testing.T) {
 		t.Errorf("began at %s, before the other ended at %s", w.get().Status.Rollout.StartedAt, database.Status.Rollout.EndedAt)
 	}
 }
+
+// TestThePlaceOfOneThatIsDoneIsTaken: whoever waits for a limit alone is woken when there is room.
+func TestThePlaceOfOneThatIsDoneIsTaken(t *testing.T) {
+	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.Concurrency = &v1beta1.Concurrency{Max: 1} })
+	w.createCanaryOf("database", func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "3s" })
+	var database v1beta1.Canary
+	w.eventually("the other is adopted", func() bool { w.read("database", &database); return database.Status.Phase == v1beta1.PhaseInitialized })
+	alter(w, "database", &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "database:2" })
+	w.eventually("the other rolls out", func() bool { w.read("database", &database); return database.Status.Rollout != nil })
+	w.setImage("podinfo:6.0.1")
+	w.eventually("it waits", func() bool { return strings.Contains(w.story(), "database (concurrency)") })
+	w.ends(1)
+}

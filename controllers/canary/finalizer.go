@@ -130,6 +130,9 @@ func (r *Reconciler) letGoAtEnd(ctx context.Context) error {
 		return fmt.Errorf("list canaries of a namespace that ends: %w", err)
 	}
 	for i := range l.Items {
+		if !r.handles(&l.Items[i]) {
+			continue
+		}
 		if err := r.dropFinalizer(ctx, &l.Items[i]); err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ func (w *world) operate() *operator {
 		only = w.ns
 	}
 	_, err = canary.Setup(mgr, canary.Options{
-		Namespace: only, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
+		Namespace: only, Shard: w.shard, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
 		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, ""),

@@ -130,6 +130,14 @@ func groupsOf(c *v1beta1.Canary) []string {
 	return []string{""}
 }
 
+// limitOf is the group whose limit a canary keeps: those without one wait for nobody.
+func limitOf(c *v1beta1.Canary) []string {
+	if c.Spec.Concurrency == nil {
+		return nil
+	}
+	return []string{c.Spec.Concurrency.Group}
+}
+
 func dependenciesOf(c *v1beta1.Canary) []string {
 	var keys []string
 	for _, ref := range c.Spec.DependsOn {
@@ -157,7 +165,7 @@ func (r *Reconciler) waitingFor(ctx context.Context, o client.Object) []reconcil
 	}
 	found := r.find(ctx, "", client.MatchingFields{indexDependsOn: client.ObjectKeyFromObject(c).String()})
 	for _, group := range groupsOf(c) {
-		found = append(found, r.find(ctx, c.Namespace, client.MatchingFields{indexGroup: group})...)
+		found = append(found, r.find(ctx, c.Namespace, client.MatchingFields{indexLimit: group})...)
 	}
 	return found
 }

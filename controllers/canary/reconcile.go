@@ -52,6 +52,10 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		}
 		return 0, err
 	}
+	if !r.handles(c) {
+		r.forget(req)
+		return 0, nil
+	}
 	if !c.DeletionTimestamp.IsZero() {
 		if held, err := r.holdsForRelease(ctx, c); !held || err != nil {
 			return 0, err

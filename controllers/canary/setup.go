@@ -54,6 +54,8 @@ func DefaultSelectorLabels() []string { return []string{"app", "name", "app.kube
 type Options struct {
 	// Namespace is the only one that is watched; empty for all.
 	Namespace string
+	// Shard is the ShardLabel of the canaries that are handled; empty for those without.
+	Shard string
 	// Provider is the router of canaries that name none.
 	Provider string
 	// MetricsServer is the Prometheus of canaries that name none.
@@ -74,6 +76,10 @@ type Options struct {
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
+
+// handles is false for the canaries of another operator. They are in the cache all the same: limits,
+// dependencies and claims to a target hold across operators.
+func (o Options) handles(c *v1beta1.Canary) bool { return c.Labels[v1beta1.ShardLabel] == o.Shard }
 
 // Deps are the implementations that cmd has chosen.
 type Deps struct {
@@ -118,6 +124,7 @@ const (
 	indexAlert      = "spec.analysis.alerts.providerRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
+	indexLimit      = "spec.concurrency"
 	indexConfigs    = "serin.configs"
 )
 
@@ -210,6 +217,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexLabel:     func(c *v1beta1.Canary) []string { return []string{v1beta1.LabelValue(c.Name)} },
 		indexDependsOn: dependenciesOf,
 		indexGroup:     groupsOf,
+		indexLimit:     limitOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAlert:     alertKeys,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
@@ -353,9 +361,11 @@ func alertKeys(c *v1beta1.Canary) []string {
 	return keys
 }
 
+// find names canaries. It runs for every event, and only reads: copies of a whole namespace's would
+// be most of what the operator does at its start.
 func (r *Reconciler) find(ctx context.Context, namespace string, opts ...client.ListOption) []reconcile.Request {
 	var l v1beta1.CanaryList
-	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace))...); err != nil {
+	if err := r.client.List(ctx, &l, append(opts, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list canaries of a changed object")
 		return nil
 	}

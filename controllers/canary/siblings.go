@@ -115,7 +115,7 @@ func selects(kind, kinds string, names []string) string {
 // adoptingIn wakes the canaries that wait for what stands beside their target.
 func (r *Reconciler) adoptingIn(ctx context.Context, o client.Object) []reconcile.Request {
 	var l v1beta1.CanaryList
-	if err := r.client.List(ctx, &l, client.InNamespace(o.GetNamespace())); err != nil {
+	if err := r.client.List(ctx, &l, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil { // as in find
 		ctxlog(ctx).Error(err, "list canaries beside a changed object")
 		return nil
 	}

@@ -72,6 +72,8 @@ type world struct {
 	// untracked and secrets are how operators are started from now on: without tracking, and with
 	// the right to read Secrets.
 	untracked, secrets bool
+	// shard is which canaries they handle.
+	shard string
 }
 
 func newWorld(t *testing.T, crds ...string) *world {

@@ -42,6 +42,8 @@ type Releaser struct {
 	Namespace string
 	// Canaries to release there; none is all of them.
 	Canaries []types.NamespacedName
+	// Shard is the only one that is looked at; nil for all canaries.
+	Shard *string
 	// LeaseNamespaces are where operators may have their Leases; an empty name is all namespaces.
 	LeaseNamespaces []string
 	// Force does an operator's work with these options where none does it.
@@ -183,13 +185,10 @@ func (r *Releaser) list(ctx context.Context) ([]v1beta1.Canary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list canaries: %w", err)
 	}
-	if len(r.Canaries) == 0 {
-		return l.Items, nil
-	}
-	named := slices.DeleteFunc(l.Items, func(c v1beta1.Canary) bool {
-		return !slices.Contains(r.Canaries, client.ObjectKeyFromObject(&c))
-	})
-	return named, nil
+	return slices.DeleteFunc(l.Items, func(c v1beta1.Canary) bool {
+		return len(r.Canaries) > 0 && !slices.Contains(r.Canaries, client.ObjectKeyFromObject(&c)) ||
+			r.Shard != nil && c.Labels[v1beta1.ShardLabel] != *r.Shard
+	}), nil
 }
 
 func (r *Releaser) force(ctx context.Context, name types.NamespacedName) {
@@ -247,7 +246,7 @@ func (r *Releaser) operators(ctx context.Context) operators {
 // workOn is true where an operator works on a canary. One that cannot be seen may be waiting for pods, up to
 // the deadline of its step; another that takes its place before that does no harm.
 func (o operators) workOn(c *v1beta1.Canary, force bool) bool {
-	if slices.ContainsFunc(o.leases, func(l coordinationv1.Lease) bool { return leases.Covers(&l, c.Namespace) }) {
+	if slices.ContainsFunc(o.leases, func(l coordinationv1.Lease) bool { return leases.Covers(&l, c.Namespace, c.Labels[v1beta1.ShardLabel]) }) {
 		return true
 	}
 	rel := c.Status.Release

@@ -92,16 +92,16 @@ func TestWithoutAnOperator(t *testing.T) {
 	}
 }
 
-// TestAnOperatorThatIsThereIsWaitedFor, also where it is slow. One of another namespace is none.
+// TestAnOperatorThatIsThereIsWaitedFor, also where it is slow. One of another namespace or shard is none.
 func TestAnOperatorThatIsThereIsWaitedFor(t *testing.T) {
 	c := makeClient(t)
 	for sentence, test := range map[string]struct {
-		scope string
-		waits bool
-	}{"of all namespaces": {"", true}, "of another one": {"billing", false}} {
+		scope, shard string
+		waits        bool
+	}{"of all namespaces": {"", "", true}, "of another one": {"billing", "", false}, "of a shard": {"", "b", false}} {
 		t.Run(sentence, func(t *testing.T) {
 			o := stranded(t, c)
-			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "serin-leader", Labels: leases.Labels(test.scope)},
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "serin-leader", Labels: leases.Labels(test.scope, test.shard)},
 				Spec: coordinationv1.LeaseSpec{HolderIdentity: new("pod-1"), LeaseDurationSeconds: new(int32(60)), RenewTime: new(metav1.NowMicro())}}
 			if err := c.Create(t.Context(), lease); err != nil {
 				t.Fatal(err)
@@ -143,6 +143,20 @@ func TestAnOperatorThatCannotBeSeenHasItsTime(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestAShardIsReleasedAlone: what is labelled for another operator is asked for nothing.
+func TestAShardIsReleasedAlone(t *testing.T) {
+	c := makeClient(t)
+	o := stranded(t, c)
+	r := hasty(c, &bytes.Buffer{}, o.Namespace)
+	r.Shard = new("b")
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil || o.Annotations[v1beta1.ReleaseAnnotation] != "" {
+		t.Errorf("the Canary: %v, %v", err, o.Annotations)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 const (
@@ -15,17 +17,25 @@ const (
 	allScope = "all.namespaces"
 )
 
-// Labels of the Lease of an install that works in a namespace; empty for all.
-func Labels(namespace string) map[string]string {
+// Labels of the Lease of an install that works in a namespace, empty for all, on the canaries of a
+// shard, empty for those of none.
+func Labels(namespace, shard string) map[string]string {
 	if namespace == "" {
 		namespace = allScope
 	}
-	return map[string]string{ScopeLabel: namespace}
+	labels := map[string]string{ScopeLabel: namespace}
+	if shard != "" {
+		labels[v1beta1.ShardLabel] = shard
+	}
+	return labels
 }
 
-// Covers is true when a Lease's install works in a namespace, or for an empty one in any.
-func Covers(l *coordinationv1.Lease, namespace string) bool {
-	theirs, asked := l.Labels[ScopeLabel], Labels(namespace)[ScopeLabel]
+// Covers is true when a Lease's install works in a namespace, or for an empty one in any, on a shard.
+func Covers(l *coordinationv1.Lease, namespace, shard string) bool {
+	if l.Labels[v1beta1.ShardLabel] != shard {
+		return false
+	}
+	theirs, asked := l.Labels[ScopeLabel], Labels(namespace, shard)[ScopeLabel]
 	return theirs == asked || theirs == allScope || asked == allScope
 }
 

@@ -15,15 +15,16 @@ import (
 // App is an application with a Canary: a Deployment of image app:1 that reads a ConfigMap, its Service
 // and its route.
 type App struct {
-	Name string
-	Pods int32
+	// Namespace that it is in; Namespace of this package unless set. Names differ everywhere.
+	Namespace, Name string
+	Pods            int32
 	// Interval between the checks, of which each allows one of Steps.
 	Interval time.Duration
 	Steps    []int32
 }
 
 func (a App) objects() []client.Object {
-	meta := metav1.ObjectMeta{Namespace: Namespace, Name: a.Name}
+	meta := metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name}
 	labels := map[string]string{"app": a.Name}
 	settings := &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"color": "blue"}}
 	d := &appsv1.Deployment{ObjectMeta: meta}
@@ -33,10 +34,10 @@ func (a App) objects() []client.Object {
 		{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: a.Name}}}}}}
 	svc := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80}}}}
 	vs := api.New(api.VirtualService)
-	vs.SetNamespace(Namespace)
+	vs.SetNamespace(a.Namespace)
 	vs.SetName(a.Name)
 	vs.Object["spec"] = map[string]any{"virtualHost": map[string]any{"domains": []any{a.Name}, "routes": []any{map[string]any{
-		"matchers": []any{map[string]any{"prefix": "/"}}, "delegateAction": map[string]any{"ref": map[string]any{"name": a.Name, "namespace": Namespace}},
+		"matchers": []any{map[string]any{"prefix": "/"}}, "delegateAction": map[string]any{"ref": map[string]any{"name": a.Name, "namespace": a.Namespace}},
 	}}}}
 	return []client.Object{settings, d, svc, vs, a.canary(meta)}
 }

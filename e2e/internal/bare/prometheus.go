@@ -5,18 +5,31 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// StartPrometheus is the stub: every expression comes to 99.9, every counter of the canary stands
-// still, and the primary has none. Shares are therefore not verified, and a canary is drained as
-// soon as it is asked.
-func StartPrometheus() *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// Prometheus is the stub: every expression comes to 99.9, every counter of the canary stands still,
+// and the primary has none. Shares are therefore not verified, and a canary is drained as soon as it
+// is asked.
+type Prometheus struct {
+	*httptest.Server
+	queries atomic.Int64
+}
+
+// StartPrometheus starts one; its Close ends it.
+func StartPrometheus() *Prometheus {
+	p := &Prometheus{}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.queries.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"status":"success","data":%s}`, answer(r.FormValue("query"), time.Now())) // the client sees a short answer
 	}))
+	return p
 }
+
+// Queries is how many it has answered.
+func (p *Prometheus) Queries() int64 { return p.queries.Load() }
 
 func answer(query string, now time.Time) string {
 	switch {

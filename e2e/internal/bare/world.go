@@ -29,6 +29,7 @@ type World struct {
 	Client client.WithWatch
 
 	mu   sync.Mutex
+	home map[string]string // namespaces of applications
 	seen map[string]sighting
 	news chan struct{}
 }
@@ -39,7 +40,7 @@ type sighting struct {
 	at     time.Time
 }
 
-// NewWorld makes the namespace and watches the canaries in it, as long as ctx lives.
+// NewWorld watches all canaries, as long as ctx lives.
 func NewWorld(ctx context.Context, config *rest.Config) (*World, error) {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
@@ -51,10 +52,7 @@ func NewWorld(ctx context.Context, config *rest.Config) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Client: c, seen: map[string]sighting{}, news: make(chan struct{})}
-	if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}); err != nil {
-		return nil, err
-	}
+	w := &World{Client: c, home: map[string]string{}, seen: map[string]sighting{}, news: make(chan struct{})}
 	go w.watch(ctx)
 	return w, nil
 }
@@ -63,7 +61,7 @@ func NewWorld(ctx context.Context, config *rest.Config) (*World, error) {
 // all that is there.
 func (w *World) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		canaries, err := w.Client.Watch(ctx, &v1beta1.CanaryList{}, client.InNamespace(Namespace))
+		canaries, err := w.Client.Watch(ctx, &v1beta1.CanaryList{})
 		if err != nil {
 			select {
 			case <-time.After(100 * time.Millisecond):
@@ -107,9 +105,19 @@ func (w *World) Await(ctx context.Context, name, what string, is func(*v1beta1.C
 	}
 }
 
-// Create creates applications.
+// Create creates applications, and namespaces that are missing.
 func (w *World) Create(ctx context.Context, apps ...App) error {
 	for _, app := range apps {
+		if app.Namespace == "" {
+			app.Namespace = Namespace
+		}
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: app.Namespace}}
+		if err := w.Client.Create(ctx, ns); client.IgnoreAlreadyExists(err) != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.home[app.Name] = app.Namespace
+		w.mu.Unlock()
 		for _, o := range app.objects() {
 			if err := w.Client.Create(ctx, o); err != nil {
 				return fmt.Errorf("create %s: %w", app.Name, err)
@@ -130,14 +138,20 @@ func (w *World) Rests(ctx context.Context, name string) error {
 
 // SetImage changes the image of an application.
 func (w *World) SetImage(ctx context.Context, name, image string) error {
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}}
+	d := &appsv1.Deployment{ObjectMeta: w.meta(name)}
 	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image)
 	return w.Client.Patch(ctx, d, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
 }
 
+func (w *World) meta(name string) metav1.ObjectMeta {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return metav1.ObjectMeta{Namespace: w.home[name], Name: name}
+}
+
 // Command gives one as kubectl serin does.
 func (w *World) Command(ctx context.Context, name, text string) error {
-	c := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}}
+	c := &v1beta1.Canary{ObjectMeta: w.meta(name)}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1beta1.CommandAnnotation, text)
 	return w.Client.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(patch)))
 }
