@@ -66,7 +66,7 @@ func (w *world) operate() *operator {
 		Namespace: only, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
 		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Workers: 2, Askers: 4,
 	}, canary.Deps{
-		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, ""),
+		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, nil, ""),
 		Telemetry: telemetry.New(op.registry, "test"),
 	})
 	must(w.t, err)
