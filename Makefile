@@ -50,7 +50,7 @@ cluster-load: ## Add an image archive to it: make cluster-load TAR=dist/serin.ta
 ##@ Develop
 
 .PHONY: generate
-generate: ## Write CRDs, deep copies, the field reference and the chart's copies anew
+generate: ## Write CRDs, deep copies, the references of fields and states and the chart's copies anew
 	go generate ./...
 	go run ./deploy/gen
 
@@ -88,10 +88,11 @@ tools:
 e2e: ## Rollouts on a whole local cluster with traffic (Debian, root; KEEP=1 leaves the cluster up)
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -skip '$(MORE)' ./suite/...
 
-# Scenes with other gateways, which have to be built and started, and the one that uninstalls the operator.
-MORE := TestTraefik|TestContour|TestUninstall
+# Scenes with other gateways, which have to be built and started, one that uninstalls the operator,
+# and one that waits for autoscalers.
+MORE := TestTraefik|TestContour|TestUninstall|TestAutoscaled
 .PHONY: e2e-more
-e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
+e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall, an autoscaler that scales
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
 
 .PHONY: chaos
@@ -105,6 +106,15 @@ bench: ## Measure speed and cost on a real API server, one `name value unit` a l
 .PHONY: mutants
 mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants
+
+# Their seeds run with the tests; what a run finds is kept as a seed in testdata/fuzz.
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME=30s
+	@git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/_test.go:func / /' | while read -r file target; do \
+	  echo "$$target in $$(dirname $$file) for $(FUZZTIME)"; \
+	  go test ./$$(dirname $$file) -run "^$$target$$" -fuzz "^$$target$$" -fuzztime $(FUZZTIME); \
+	done
 
 .PHONY: verify
 verify: verify-generated verify-modules lint vulncheck ## What has to hold before a commit besides the tests

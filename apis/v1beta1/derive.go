@@ -45,7 +45,7 @@ func (c *Canary) HandsBack() bool { return ptr.Deref(c.Spec.RevertOnDeletion, tr
 
 // ProgressDeadline bounds each wait for pods to become ready.
 func (c *Canary) ProgressDeadline() time.Duration {
-	if s := c.Spec.ProgressDeadlineSeconds; s != nil {
+	if s := c.Spec.ProgressDeadlineSeconds; s != nil && *s > 0 {
 		return time.Duration(*s) * time.Second
 	}
 	return defaultProgressDeadline

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	reg "github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -31,6 +32,8 @@ import (
 // operator is a running operator and what it asked of the API server.
 type operator struct {
 	requests wiretap
+	// turns counts what controller-runtime calls a reconcile.
+	turns    atomic.Int64
 	registry *reg.Registry
 	stop     func()
 }
@@ -55,6 +58,7 @@ func (w *world) operate() *operator {
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(), Cache: caches, Client: canary.ClientOptions(),
 		MapperProvider: w.mapper,
+		Logger:         logr.New(turnLog{logr.Discard().GetSink(), &op.turns}),
 		Metrics:        server.Options{BindAddress: "0"},
 		Controller:     config.Controller{SkipNameValidation: ptr.To(true)}, // tests run several in one process
 	})
@@ -151,6 +155,23 @@ func (w *world) observed(op *operator) {
 		return false
 	})
 	w.eventually("the operator asks nothing any more", func() bool { return op.requests.quietFor(time.Second) })
+}
+
+// turnLog counts the turns by what the controller logs of each, and keeps no log.
+type turnLog struct {
+	logr.LogSink
+	turns *atomic.Int64
+}
+
+func (turnLog) Init(logr.RuntimeInfo)            {}
+func (turnLog) Enabled(level int) bool           { return level == 5 }
+func (l turnLog) WithValues(...any) logr.LogSink { return l }
+func (l turnLog) WithName(string) logr.LogSink   { return l }
+func (turnLog) Error(error, string, ...any)      {}
+func (l turnLog) Info(_ int, text string, _ ...any) {
+	if text == "Reconciling" {
+		l.turns.Add(1)
+	}
 }
 
 // wiretap remembers what was asked of an API server; watches, which last, are left out.

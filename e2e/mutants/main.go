@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 // copySource copies what a commit of the checkout would hold, as it is now.
 func copySource(ctx context.Context, dir string) error {
 	script := "git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e \"$f\" ] || printf \"%s\\0\" \"$f\"; done' sh | tar -c --null -T - | tar -x -C " + dir
-	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", script) //nolint:gosec // dir is ours
+	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", script)
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("copy the source: %w\n%s", err, out)
@@ -83,16 +83,16 @@ func (m mutant) try(ctx context.Context, dir string) (caught string, err error) 
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(file, faulty, 0o600); err != nil {
+	if err := os.WriteFile(file, faulty, 0o600); err != nil { //nolint:gosec // the table's file, in our folder
 		return "", err
 	}
-	defer func() { err = errors.Join(err, os.WriteFile(file, sound, 0o600)) }()
+	defer func() { err = errors.Join(err, os.WriteFile(file, sound, 0o600)) }() //nolint:gosec // as above
 	build := exec.CommandContext(ctx, "go", "vet", "./"+filepath.Dir(m.file))
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the faulty source does not build: %w\n%s", err, out)
 	}
-	test := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=15m", "-run", m.test, m.pkg) //nolint:gosec // from our table
+	test := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=15m", "-run", m.test, m.pkg)
 	test.Dir = filepath.Join(dir, m.dir)
 	out, err := test.CombinedOutput()
 	var failed *exec.ExitError
@@ -123,9 +123,8 @@ func firstFailure(out []byte) string {
 	for _, match := range failure.FindAllSubmatch(out, -1) {
 		if next := string(match[1]); name != "" && !strings.HasPrefix(next, name+"/") {
 			break
-		} else {
-			name = next
 		}
+		name = string(match[1])
 	}
 	if name == "" {
 		return "" // it did not fail by a test

@@ -2,17 +2,24 @@ package suite
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/e2e/internal/stage"
 )
 
 // TestOperatorKilled kills the operator in mid-step. The next one goes on where it was, once the Lease
@@ -32,17 +39,29 @@ func TestOperatorKilled(t *testing.T) {
 // period the kubelet asks politely first, and the Lease is handed on.
 func (s *scene) killOperator() {
 	s.Helper()
-	var pods corev1.PodList
-	s.must(s.Client.List(s.Context(), &pods, client.InNamespace(s.Operator), client.MatchingLabels{"app.kubernetes.io/name": "serin"}))
-	if len(pods.Items) != 1 {
-		s.Fatalf("%d pods of the operator, want 1", len(pods.Items))
+	pods := s.operators()
+	if len(pods) != 1 {
+		s.Fatalf("%d pods of the operator, want 1", len(pods))
 	}
-	killed := 0
+	s.signal(pods[0], syscall.SIGKILL)
+}
+
+func (s *scene) operators() []corev1.Pod {
+	s.Helper()
+	var pods corev1.PodList
+	s.must(s.Client.List(s.background(), &pods, client.InNamespace(s.Operator), client.MatchingLabels{"app.kubernetes.io/name": "serin"}))
+	return pods.Items
+}
+
+// signal sends one to the operator's process in a pod.
+func (s *scene) signal(pod corev1.Pod, sig syscall.Signal) {
+	s.Helper()
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	s.must(err)
+	met := 0
 	for _, file := range groups {
 		group, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(group, []byte("/pod"+string(pods.Items[0].UID)+"/")) {
+		if err != nil || !bytes.Contains(group, []byte("/pod"+string(pod.UID)+"/")) {
 			continue // ended meanwhile, or another's
 		}
 		program, err := os.Readlink(filepath.Join(filepath.Dir(file), "exe"))
@@ -51,12 +70,59 @@ func (s *scene) killOperator() {
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		s.must(err)
-		s.must(syscall.Kill(pid, syscall.SIGKILL))
-		killed++
+		s.must(syscall.Kill(pid, sig))
+		met++
 	}
-	if killed != 1 {
-		s.Fatalf("%d processes of the operator were killed, want 1", killed)
+	if met != 1 {
+		s.Fatalf("%d processes of the operator in pod %s, want 1", met, pod.Name)
 	}
+}
+
+// TestLeaderPaused stops the leader in mid-step until another one leads, and lets it go on: it believes
+// for a moment that it leads still.
+func TestLeaderPaused(t *testing.T) {
+	s := open(t, "leader", quick)
+	scale := func(replicas string) []string {
+		return []string{"-n", s.Operator, "scale", "deployment", s.Release, "--replicas=" + replicas}
+	}
+	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), scale("1")...) })
+	s.kubectl(scale("2")...)
+	s.must(s.RolledOut(t.Context(), s.Operator, s.Release))
+	s.setImage("6.0.1")
+	s.untilWeight("6.0.1", 20)
+	first := s.leader()
+	s.signal(first, syscall.SIGSTOP)
+	t.Cleanup(func() { // whatever failed
+		if slices.ContainsFunc(s.operators(), func(p corev1.Pod) bool { return p.UID == first.UID }) {
+			s.signal(first, syscall.SIGCONT)
+		}
+	})
+	s.must(stage.Until(t.Context(), time.Minute, "another operator leads", func(context.Context) (bool, error) {
+		if now := s.leader(); now.Name == first.Name {
+			return false, fmt.Errorf("%s leads", now.Name)
+		}
+		return false, nil
+	}))
+	s.signal(first, syscall.SIGCONT)
+	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
+	s.serves("6.0.1")
+	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+}
+
+// leader is the operator that holds the Lease.
+func (s *scene) leader() corev1.Pod {
+	s.Helper()
+	var leases coordinationv1.LeaseList
+	s.must(s.Client.List(s.Context(), &leases, client.InNamespace(s.Operator)))
+	for _, lease := range leases.Items {
+		for _, pod := range s.operators() {
+			if strings.HasPrefix(ptr.Deref(lease.Spec.HolderIdentity, ""), pod.Name+"_") {
+				return pod
+			}
+		}
+	}
+	s.Fatalf("no pod of the operator holds one of %d Leases", len(leases.Items))
+	return corev1.Pod{}
 }
 
 const faultsManifest = `apiVersion: v1
@@ -64,8 +130,7 @@ kind: ConfigMap
 metadata:
   name: gateway-faults
   namespace: gloo-system
-data:
-  paused: "true"
+data: %s
 `
 
 // TestGatewayPaused takes the gateway's control plane away: the route says what Envoy does not do, and
@@ -79,7 +144,7 @@ func TestGatewayPaused(t *testing.T) {
 	s.sleep(s.gateway.reaction)
 	resume := []string{"-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found"}
 	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), resume...) })
-	s.must(s.ApplyText(t.Context(), faultsManifest))
+	s.must(s.ApplyText(t.Context(), fmt.Sprintf(faultsManifest, `{paused: "true"}`)))
 	before := s.route.values(t)
 	begin := time.Now()
 	s.sleep(away)

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 const (
 	userRate  = 200
+	otherRate = 50 // by the newer protocols, each
 	faultRate = 10
 	// settle is what the answers to the last requests may take to be counted.
 	settle = 3 * time.Second
@@ -61,8 +63,33 @@ func prepareAt(t *testing.T, g gateway, name string) *scene {
 	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com"}
 	s.must(s.Reset(t.Context(), s.ns))
 	t.Cleanup(s.close)
-	s.applySamples("podinfo.yaml")
+	s.applyPodinfo()
 	return s
+}
+
+// patientPodinfo keeps idle connections for as long as Envoy does, an hour: podinfo's own minute ends
+// one now and then under a request that Envoy has just sent, which is nobody's failure but theirs.
+const patientPodinfo = "        - --level=info\n        - --http-server-timeout=30m\n"
+
+// applyPodinfo applies the sample with some of its text replaced.
+func (s *scene) applyPodinfo(replacements ...string) {
+	s.Helper()
+	replacements = append([]string{"        - --level=info\n", patientPodinfo}, replacements...)
+	text, err := os.ReadFile(s.Path("deploy", "samples", "podinfo.yaml"))
+	s.must(err)
+	for i := 0; i < len(replacements); i += 2 {
+		if !bytes.Contains(text, []byte(replacements[i])) {
+			s.Fatalf("the sample has no %q", replacements[i])
+		}
+		text = bytes.Replace(text, []byte(replacements[i]), []byte(replacements[i+1]), 1)
+	}
+	s.apply(s.own(string(text)))
+}
+
+// own puts a manifest of the samples into the scene's namespace and on its host.
+func (s *scene) own(manifest string) string {
+	return strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host,
+		"http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(manifest)
 }
 
 // open is a scene whose podinfo is adopted and under load.
@@ -101,6 +128,8 @@ func (s *scene) open() *scene {
 	s.must(s.WaitServing(s.Context(), spec))
 	s.route = record(s.T, s.Client, s.gateway, s.ns)
 	s.load("users", spec)
+	spec.Protocol, spec.Rate = stream.HTTP2, otherRate
+	s.load("users-http2", spec)
 	return s
 }
 
@@ -145,8 +174,7 @@ func (s *scene) applySamples(files ...string) {
 	for _, file := range files {
 		text, err := os.ReadFile(s.Path("deploy", "samples", file))
 		s.must(err)
-		s.apply(strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host,
-			"http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(string(text)))
+		s.apply(s.own(string(text)))
 	}
 }
 

@@ -72,7 +72,7 @@ func (p *plan) routeHeld() bool {
 	r := p.status.Rollout
 	switch {
 	case p.Route.Rejected != "":
-		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+		p.stall(p.routeRejected())
 	case p.Route.Problem != nil:
 		p.stall(*p.Route.Problem)
 	case p.routeHolds(p.status.CanaryWeight):
@@ -122,8 +122,8 @@ func (p *plan) advance(checks []analysis.Check, share analysis.Share) {
 	if share.Message != "" {
 		why += "; " + share.Message
 	}
-	r.Passed++
 	step := p.step()
+	r.Passed = min(r.Passed+1, step.Checks) // it may be judged again: the last one keeps its step while the next lacks pods
 	if step.Checks > 1 {
 		p.status.Iterations = r.Passed
 	}

@@ -88,15 +88,16 @@ func (p *plan) primaryServes() bool {
 // shiftBack waits until the route stands at zero for the canary.
 func (p *plan) shiftBack() {
 	r := p.status.Rollout
+	left := p.status.CanaryWeight != 0 || r.Rules != nil // matches and copies are traffic too
 	switch {
-	case p.status.CanaryWeight != 0 && !p.primaryServes():
+	case left && !p.primaryServes():
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
 			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
 	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && p.Now.Before(r.NextCheckAt.Time):
 		p.wakeAt(r.NextCheckAt.Time)
 	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && !p.routeHolds(p.status.CanaryWeight):
 		// the step before is still being taken
-	case p.status.CanaryWeight != 0:
+	case left:
 		p.shiftTraffic()
 		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
 			What: fmt.Sprintf("%s %% of the traffic goes to %s", v1beta1.FullWeight-p.status.CanaryWeight, p.Object.PrimaryName())})

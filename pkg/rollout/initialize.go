@@ -121,8 +121,12 @@ func (p *plan) clonePrimary() {
 }
 
 func (p *plan) routeToPrimary() {
-	if p.Route.Problem != nil && !p.Route.Exists {
+	switch {
+	case p.Route.Problem != nil && !p.Route.Exists:
 		p.stall(*p.Route.Problem)
+		return
+	case p.Route.Rejected != "":
+		p.stall(p.routeRejected())
 		return
 	}
 	if !p.routeHolds(0) {
@@ -177,6 +181,11 @@ func (p *plan) emptyTarget() {
 // refused.
 func (p *plan) routeHolds(weight v1beta1.Weight) bool {
 	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight && p.Route.Rules == rulesOf(p.status)
+}
+
+// routeRejected is the proxy's refusal, in its own words.
+func (p *plan) routeRejected() Problem {
+	return Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)}
 }
 
 // describe names what a clone runs, as far as the clone itself tells.

@@ -86,13 +86,13 @@ func (s *sim) handBack(w World) {
 		}
 		b.released = true
 		s.line("write", "route to the apex Service")
-		s.at(0, "", func() {})
+		s.at(0, watched, func(*sim) {})
 	}
 	if h.Remove && !b.removed && !b.stuck {
 		s.checkRemoval()
 		b.removed = true
 		s.line("write", "leftovers removed")
-		s.at(0, "", func() {})
+		s.at(0, watched, func(*sim) {})
 	}
 }
 
@@ -100,7 +100,8 @@ func (s *sim) growTarget() {
 	b := &s.back
 	b.pods = 0
 	name := s.target.Revision.Name
-	s.at(s.startup, "", func() {
+	s.at(s.startup, "target pods ready", func(s *sim) {
+		b := &s.back
 		if s.target.Exists && s.target.Revision.Name == name && !s.broken[name] && s.target.Replicas > 0 && b.pods < s.target.Replicas {
 			b.pods, b.running = s.target.Replicas, name
 			s.line("cluster", "target %s ready %d/%d", name, b.pods, s.target.Replicas)

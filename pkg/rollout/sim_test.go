@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +18,7 @@ import (
 // controller runs them; every line it prints is something that happened, in order, and after every
 // line the invariants of a safe rollout are checked.
 type sim struct {
-	t     *testing.T
+	t     reporter
 	now   time.Time
 	begin time.Time
 	c     *v1beta1.Canary
@@ -43,12 +42,20 @@ type sim struct {
 	// follows is false while the proxies do not follow the route.
 	inProxy v1beta1.Weight
 	follows bool
-	writes  int
+	// blind: the proxies stand still, and nobody could say so.
+	blind  bool
+	writes int
+	// wrote: the present turn has changed the world.
+	wrote   bool
 	command *Command
 	ahead   string
 	seen    []v1beta1.RevisionStatus
 	// stamp is the highest transition that the world carries.
 	stamp int64
+	// problems are what the user has to mend, and refused is what the API server takes no write to: the
+	// canary, the primary, the route, the Service or the target; empty for nothing.
+	problems []Problem
+	refused  string
 	// crash kills the operator after a commit; nil never does.
 	crash func() bool
 	// back is what a release finds and leaves.
@@ -64,18 +71,35 @@ type pods struct {
 	floor    int32
 }
 
-// event is something that the cluster does by itself.
+// event is something that the cluster or a user does. What it does it does to the sim that it is given:
+// a sim can be forked with everything that is still to come.
 type event struct {
-	at   time.Time
-	what string
-	do   func()
+	at time.Time
+	// kind tells what the cluster does apart, what is a user's and is printed.
+	kind, what string
+	do         func(*sim)
 	// alarm: the plan asked to be woken.
 	alarm bool
 }
 
+// What the cluster does by itself.
+const (
+	watched  = "watch event"
+	answered = "answer"
+	followed = "the proxies follow"
+	retried  = "retry"
+)
+
+// reporter is a test, or whoever else hears of a broken invariant.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 var simStart = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-func newSim(t *testing.T, edit func(*v1beta1.Canary)) *sim {
+func newSim(t reporter, edit func(*v1beta1.Canary)) *sim {
 	c := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Name: "podinfo", Namespace: "apps", UID: "u", Generation: 1}}
 	c.Spec.TargetRef = v1beta1.LocalObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}
 	lower := 99.0
@@ -128,7 +152,7 @@ func succeedingAt(rate float64) func(*sim, Question) (Answer, bool) {
 }
 
 func (s *sim) observed() Observed {
-	return s.seeRelease(Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Target: s.target, Primary: s.workload(s.primary),
+	return s.seeRelease(Observed{Now: s.now, HighestStamp: s.stamp, Object: s.c.DeepCopy(), Problems: s.problems, Target: s.target, Primary: s.workload(s.primary),
 		Canary: s.workload(s.canary), Apex: s.apex, Route: s.route, Answers: s.answers, Command: s.command, Ahead: s.ahead, Revisions: s.snapshots()})
 }
 
@@ -148,14 +172,20 @@ func (s *sim) turn() {
 		s.commit(d.Next)
 		o.Object = s.c.DeepCopy()
 		if s.crash != nil && s.crash() { // between the commit and what follows it
-			s.at(0, "", func() {})
+			s.at(0, watched, func(*sim) {})
 			return
 		}
 	}
 	w := Desired(o)
-	s.apply(w)
+	s.wrote = false
+	if !s.apply(w) {
+		s.at(retry, retried, func(*sim) {})
+		return
+	}
+	if d.Next != nil || s.wrote {
+		s.at(0, watched, func(*sim) {}) // the operator's own writes
+	}
 	if d.Next != nil {
-		s.at(0, "", func() {}) // the commit's own watch event
 		return
 	}
 	for _, q := range d.Questions {
@@ -168,6 +198,9 @@ func (s *sim) turn() {
 	}
 }
 
+// retry is when a turn that a write ended is taken again.
+const retry = time.Second
+
 // wakeAt keeps one alarm for a moment, as a work queue does.
 func (s *sim) wakeAt(t time.Time) {
 	for _, e := range s.events {
@@ -175,7 +208,7 @@ func (s *sim) wakeAt(t time.Time) {
 			return
 		}
 	}
-	s.events = append(s.events, event{at: t, alarm: true, do: func() {}})
+	s.events = append(s.events, event{at: t, alarm: true, do: func(*sim) {}})
 }
 
 func (s *sim) commit(next *v1beta1.CanaryStatus) {
@@ -216,36 +249,60 @@ func (s *sim) put(q Question) {
 		return
 	}
 	s.asked[q.Key] = true
-	key := q.Key
-	s.at(100*time.Millisecond, "", func() {
+	s.at(100*time.Millisecond, answered, func(s *sim) {
 		if a, ok := s.reply(s, q); ok {
-			s.answers[key] = a
+			s.answers[q.Key] = a
 		}
 	})
 }
 
-// apply does what the controller's converge does, in its order.
-func (s *sim) apply(w World) {
-	s.clone("primary", &s.primary, w.Primary)
-	s.clone("canary", &s.canary, w.Canary)
+// apply does what the controller's converge does, in its order. It is false where a write was refused:
+// that ends the turn.
+func (s *sim) apply(w World) bool {
+	for _, step := range []struct {
+		what string
+		do   func(World)
+	}{
+		{"primary", func(w World) { s.clone("primary", &s.primary, w.Primary) }},
+		{"canary", func(w World) { s.clone("canary", &s.canary, w.Canary) }},
+		{"route", s.setRoute},
+		{"Service", s.turnApex},
+		{"target", s.handBack},
+		{"target", s.emptyTarget},
+	} {
+		if s.refused == step.what {
+			return false
+		}
+		step.do(w)
+	}
+	return true
+}
+
+func (s *sim) setRoute(w World) {
+	if w.Route == nil || s.route.Exists && s.route.CanaryWeight == w.Route.CanaryWeight && s.route.Rules == w.Route.Rules.Digest() {
+		return
+	}
+	s.checkRaise(w.Route.CanaryWeight)
+	if s.route.Rules != w.Route.Rules.Digest() {
+		s.checkRules(w.Route.Rules)
+	}
+	s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
+	s.line("write", "route %s/%s", v1beta1.FullWeight-w.Route.CanaryWeight, w.Route.CanaryWeight)
+	s.at(time.Second, followed, func(s *sim) {
+		if s.follows {
+			s.inProxy = s.route.CanaryWeight
+		}
+	})
+}
+
+func (s *sim) turnApex(w World) {
 	if w.ApexToPrimary && !s.apex.ToPrimary {
 		s.apex.ToPrimary = true
 		s.line("write", "apex Service selects the primary")
 	}
-	if w.Route != nil && (!s.route.Exists || s.route.CanaryWeight != w.Route.CanaryWeight || s.route.Rules != w.Route.Rules.Digest()) {
-		s.checkRaise(w.Route.CanaryWeight)
-		if s.route.Rules != w.Route.Rules.Digest() {
-			s.checkRules(w.Route.Rules)
-		}
-		s.route.Exists, s.route.CanaryWeight, s.route.Stamp = true, w.Route.CanaryWeight, s.c.Status.Transition
-		s.line("write", "route %s/%s", v1beta1.FullWeight-w.Route.CanaryWeight, w.Route.CanaryWeight)
-		s.at(time.Second, "", func() {
-			if s.follows {
-				s.inProxy = s.route.CanaryWeight
-			}
-		})
-	}
-	s.handBack(w)
+}
+
+func (s *sim) emptyTarget(w World) {
 	if w.EmptyTarget && s.target.Replicas != 0 {
 		s.target.Original = max(s.target.Original, s.target.Replicas)
 		s.target.Replicas, s.back.pods = 0, 0
@@ -266,15 +323,18 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	p := *at
 	p.floor = wish.Floor
 	if wish.Revision != "" && wish.Revision != p.revision {
-		if role == "canary" && s.inProxy > 0 {
+		if role == "canary" && p.revision != "" && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary's template changes while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
+		}
+		if role == "primary" {
+			s.checkCopy(wish.Revision)
 		}
 		p.revision, p.old, p.ready = wish.Revision, p.old+p.ready, 0
 		s.line("write", "%s := %s", role, wish.Revision)
 		s.grow(role, p)
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
-		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 {
+		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary is made smaller while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
@@ -290,8 +350,9 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 // grow brings a clone's pods up after their startup time, and takes the older ones away then.
 func (s *sim) grow(role string, p *pods) {
 	revision := p.revision
-	s.at(s.startup, "", func() {
-		if p.revision != revision || s.broken[revision] || p.ready == p.replicas && p.old == 0 {
+	s.at(s.startup, role+" pods ready", func(s *sim) {
+		p := s.side(role)
+		if p == nil || p.revision != revision || s.broken[revision] || p.ready == p.replicas && p.old == 0 {
 			return
 		}
 		p.ready, p.old = p.replicas, 0
@@ -299,11 +360,18 @@ func (s *sim) grow(role string, p *pods) {
 	})
 }
 
-func (s *sim) at(d time.Duration, what string, do func()) {
+func (s *sim) side(role string) *pods {
+	if role == "primary" {
+		return s.primary
+	}
+	return s.canary
+}
+
+func (s *sim) at(d time.Duration, kind string, do func(*sim)) {
 	if s.jitter != nil {
 		d += time.Duration(s.jitter.Int64N(int64(3 * time.Second)))
 	}
-	s.events = append(s.events, event{at: s.now.Add(d), what: what, do: do})
+	s.events = append(s.events, event{at: s.now.Add(d), kind: kind, do: do})
 }
 
 // snapshots are the revisions that the target ever held.
@@ -325,7 +393,7 @@ func (s *sim) tell(d time.Duration, text string) {
 	s.user(d, "kubectl serin "+text, func() {
 		c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
 		if err != nil {
-			s.t.Fatal(err)
+			s.t.Fatalf("%v", err)
 		}
 		s.command = &Command{Command: c}
 	})
@@ -333,7 +401,7 @@ func (s *sim) tell(d time.Duration, text string) {
 
 // user does something after d.
 func (s *sim) user(d time.Duration, what string, do func()) {
-	s.events = append(s.events, event{at: s.begin.Add(d), what: what, do: do})
+	s.events = append(s.events, event{at: s.begin.Add(d), what: what, do: func(*sim) { do() }})
 }
 
 func (s *sim) setImage(d time.Duration, tag string) {
@@ -362,17 +430,22 @@ func (s *sim) run(d time.Duration) {
 		if len(s.events) == 0 || s.events[0].at.After(end) {
 			return
 		}
-		e := s.events[0]
-		s.events = s.events[1:]
-		if e.at.After(s.now) {
-			s.now = e.at
-		}
-		if e.what != "" {
-			s.line("user", "%s", e.what)
-		}
-		e.do()
-		s.turn()
+		s.happen(0)
 	}
+}
+
+// happen lets the i-th event come to pass, and the operator see it.
+func (s *sim) happen(i int) {
+	e := s.events[i]
+	s.events = slices.Delete(s.events, i, i+1)
+	if e.at.After(s.now) {
+		s.now = e.at
+	}
+	if e.what != "" {
+		s.line("user", "%s", e.what)
+	}
+	e.do(s)
+	s.turn()
 }
 
 // checkRules: no request is sent or copied to a canary that is not there.
@@ -397,6 +470,7 @@ func (s *sim) checkRules(rules v1beta1.RouteRules) {
 }
 
 func (s *sim) line(who, format string, args ...any) {
+	s.wrote = s.wrote || who == "write"
 	at := s.now.Sub(s.begin).Round(100 * time.Millisecond)
 	fmt.Fprintf(&s.out, "%7.1fs  %-8s %s\n", at.Seconds(), who, fmt.Sprintf(format, args...))
 }
@@ -410,7 +484,16 @@ func (s *sim) checkRaise(weight v1beta1.Weight) {
 			s.t.Errorf("weight raised to %s on a canary that cannot carry it: %+v", weight, s.canary)
 		}
 	}
-	if weight < s.route.CanaryWeight && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
+	if weight < s.route.CanaryWeight && s.route.CanaryWeight != foreign && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
 		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v", weight, s.primary)
+	}
+}
+
+// checkCopy: the primary gets what is promoted, or what has passed its analysis.
+func (s *sim) checkCopy(revision string) {
+	st := &s.c.Status
+	r := st.Rollout
+	if copying := r != nil && r.EndedAt == nil && r.Step == v1beta1.StepCopying && revision == r.Revision.Name; revision != st.LastPromotedSpec && !copying {
+		s.t.Errorf("the primary gets %s while %s is promoted\n%s", revision, st.LastPromotedSpec, s.out.String())
 	}
 }

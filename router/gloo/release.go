@@ -47,9 +47,7 @@ func (r *Router) handBack(ctx context.Context, tb *table) error {
 	if err != nil {
 		return err
 	}
-	apex, err := api.Content(&api.RouteAction{Single: &api.Destination{
-		Kube: &api.KubernetesDestination{Ref: tb.apex(), Port: int64(tb.Port)},
-	}})
+	apex, err := r.apexAction(ctx, tb.names)
 	if err != nil {
 		return fmt.Errorf("make the route of RouteTable %s: %w", tb.key(), err)
 	}
@@ -62,6 +60,24 @@ func (r *Router) handBack(ctx context.Context, tb *table) error {
 	object.RemoveLabels(tb.wanted, v1beta1.CanaryLabel)
 	object.RemoveAnnotations(tb.wanted, v1beta1.TransitionAnnotation, originalAnnotation)
 	return r.save(ctx, tb)
+}
+
+// apexAction leads to the apex Service: by the Upstream of spec.upstreamRef where that is one of it, so
+// that settings without which nothing gets through, such as HTTP/2, stay, and otherwise by its name.
+func (r *Router) apexAction(ctx context.Context, n names) (map[string]any, error) {
+	named := api.Destination{Kube: &api.KubernetesDestination{Ref: n.apex(), Port: int64(n.Port)}}
+	if n.Upstream != nil {
+		key := n.sourceKey()
+		followed := api.Destination{Upstream: &api.ResourceRef{Name: key.Name, Namespace: key.Namespace}}
+		action, err := api.Content(&api.RouteAction{Single: &followed})
+		if err != nil {
+			return nil, err
+		}
+		if toApex, err := r.sendsToApex(ctx, n, route{"routeAction": action}); toApex || err != nil {
+			return action, err
+		}
+	}
+	return api.Content(&api.RouteAction{Single: &named})
 }
 
 // originals returns the actions that adoption replaced, or nil where they cannot be told apart any

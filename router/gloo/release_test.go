@@ -81,6 +81,28 @@ func TestReleaseWithoutTheWayBack(t *testing.T) {
 
 // The Upstreams outlive the route's turn by the time that Envoy needs, and one that came into use
 // again stays.
+// A table that Serin made leads on by the Upstream whose settings it followed, if that is the apex's.
+func TestReleaseToTheUpstreamThatWasFollowed(t *testing.T) {
+	tests := map[string]struct{ service, want string }{
+		"of the apex":          {"podinfo", "{single: {upstream: {name: settings, namespace: apps}}}"},
+		"of something besides": {"other", "{single: {kube: {ref: {name: podinfo, namespace: apps}, port: 9898}}}"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := inMemory(t, "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: settings, namespace: apps}\n"+
+				"spec: {useHttp2: true, kube: {serviceName: "+tc.service+", serviceNamespace: apps, servicePort: 9898}}")
+			follow(w, "apps", "settings")
+			w.ensure(t, 1)
+			w.release(t)
+			routes, _, _ := unstructured.NestedSlice(w.readTable(t).Object, "spec", "routes")
+			got := routes[0].(map[string]any)["routeAction"]
+			if diff := cmp.Diff(parse(t, "{apiVersion: v1, kind: X, action: "+tc.want+"}").Object["action"], got); diff != "" {
+				t.Errorf("the route leads (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestReleaseTakesItsTime(t *testing.T) {
 	w := inMemory(t)
 	w.ensure(t, 1)

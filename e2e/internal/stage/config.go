@@ -50,8 +50,8 @@ func FromEnvironment() (Config, error) {
 	return c, nil
 }
 
-// image is the reference of one of our images, as the cluster knows it.
-func (c Config) image(name string) string {
+// Image is the reference of one of our images, as the cluster knows it.
+func (c Config) Image(name string) string {
 	registry := "serin.dev"
 	if c.Registry != "" {
 		registry = c.Registry

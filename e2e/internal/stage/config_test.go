@@ -39,7 +39,7 @@ func TestFromEnvironment(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if image := c.image("serin"); !strings.HasPrefix(image, tc.wantImage) || c.ImageLoad != tc.wantLoad {
+			if image := c.Image("serin"); !strings.HasPrefix(image, tc.wantImage) || c.ImageLoad != tc.wantLoad {
 				t.Errorf("image %s by %q, want %s by %q", image, c.ImageLoad, tc.wantImage, tc.wantLoad)
 			}
 		})

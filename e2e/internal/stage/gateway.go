@@ -76,7 +76,7 @@ func (s *Stage) gatewayManifest() (string, error) {
 		}
 		fmt.Fprintf(&all, "---\n%s\n", text)
 	}
-	return gatewaySettings(s.rename(all.String()), s.image(gatewayImage), digest, s.Gateway), nil
+	return gatewaySettings(s.rename(all.String()), s.Image(gatewayImage), digest, s.Gateway), nil
 }
 
 // gatewaySettings tells the control plane's Deployment its image and its namespace.

@@ -39,7 +39,7 @@ func (s *Stage) loadImages(ctx context.Context) error {
 		{loadtesterImage, ".", "./deploy/image/loadtester"},
 		{gatewayImage, "e2e", "./gateway/image"},
 	} {
-		_, err := s.goRun(ctx, image.module, image.program, "-arch", arch, "-tag", s.image(image.name), "-o", s.archive(image.name))
+		_, err := s.goRun(ctx, image.module, image.program, "-arch", arch, "-tag", s.Image(image.name), "-o", s.archive(image.name))
 		if err != nil {
 			return fmt.Errorf("build image %s: %w", image.name, err)
 		}
@@ -82,7 +82,7 @@ func (s *Stage) loadImage(ctx context.Context, name string) error {
 		_, err := s.goRun(ctx, "e2e", "./cluster", "load", s.archive(name))
 		return err
 	}
-	line := strings.NewReplacer("{tar}", s.archive(name), "{image}", s.image(name)).Replace(s.ImageLoad)
+	line := strings.NewReplacer("{tar}", s.archive(name), "{image}", s.Image(name)).Replace(s.ImageLoad)
 	_, err := command.Run(ctx, command.Cmd{Dir: s.root, Env: s.environment(), Args: []string{"sh", "-c", line}})
 	return err
 }
@@ -94,7 +94,7 @@ func (s *Stage) buildTools(ctx context.Context, arch string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	img := archive.Image{Tags: []string{s.image(toolsImage)}, Arch: arch, User: "65532:65532"}
+	img := archive.Image{Tags: []string{s.Image(toolsImage)}, Arch: arch, User: "65532:65532"}
 	for _, name := range []string{"load", "slackd"} {
 		binary := filepath.Join(dir, name)
 		_, err := command.Run(ctx, command.Cmd{

@@ -51,10 +51,10 @@ func (s *Stage) values() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, tag, _ := strings.Cut(filepath.Base(s.image(operatorImage)), ":")
+	image, tag, _ := strings.Cut(filepath.Base(s.Image(operatorImage)), ":")
 	prometheus := map[string]any{"install": true, "scrapeInterval": "2s"}
 	values := map[string]any{
-		"image":               map[string]any{"repository": filepath.Dir(s.image(operatorImage)) + "/" + image, "tag": tag},
+		"image":               map[string]any{"repository": filepath.Dir(s.Image(operatorImage)) + "/" + image, "tag": tag},
 		"prometheus":          prometheus,
 		"podAnnotations":      map[string]any{digestAnnotation: digest},
 		"clusterName":         "demo",

@@ -73,7 +73,7 @@ func (s *Stage) ApplyFolder(ctx context.Context, folder, namespace string) error
 	if err != nil {
 		return err
 	}
-	manifest = strings.ReplaceAll(manifest, "image: serin.dev/loadtester:dev", "image: "+s.image("loadtester"))
+	manifest = strings.ReplaceAll(manifest, "image: serin.dev/loadtester:dev", "image: "+s.Image("loadtester"))
 	return s.applyRenamed(ctx, manifest, "--namespace", namespace)
 }
 

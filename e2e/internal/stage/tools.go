@@ -76,7 +76,7 @@ func (s *Stage) startTools(ctx context.Context) error {
 		if pod == slackPod {
 			flags = ", -tls-name=" + s.slackHost()
 		}
-		fmt.Fprintf(&manifest, toolPod, s.Tools, pod, s.image(toolsImage), flags)
+		fmt.Fprintf(&manifest, toolPod, s.Tools, pod, s.Image(toolsImage), flags)
 	}
 	gone := append([]string{"-n", s.Tools, "delete", "pod", "--ignore-not-found"}, pods...)
 	if err := s.kubectl(ctx, gone...); err != nil {
