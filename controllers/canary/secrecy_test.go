@@ -155,7 +155,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		"hook": ownSlack(t, notifier.Config{Address: p.URL + "/500/services/" + sent["the URL of the operator's Slack"]}),
 	}
 	w.create(w.callers(p)...)
-	w.create(w.configMap("podinfo-config", "color: blue"), w.secret("podinfo-token", kept["a Secret that pods use"]), w.configured(), w.service(), w.canary(calling(p)))
+	w.create(w.configMap("podinfo-config", "color: blue"), w.secret("podinfo-token", kept["a Secret that pods use"]), w.configured(), w.service(), w.canary(callsAll(p)))
 	op := w.operate()
 	w.reaches(v1beta1.PhaseInitialized)
 	alter(w, "podinfo-token", &corev1.Secret{}, func(s *corev1.Secret) { s.Data["token"] = []byte(kept["its next contents"]) })
@@ -205,8 +205,8 @@ func (w *world) callers(p *parrot) []client.Object {
 		})
 }
 
-// calling has a canary use all of them.
-func calling(p *parrot) func(*v1beta1.Canary) {
+// callsAll has a canary use all of them.
+func callsAll(p *parrot) func(*v1beta1.Canary) {
 	return func(c *v1beta1.Canary) {
 		limit := 100.0
 		a := c.Spec.Analysis
