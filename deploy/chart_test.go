@@ -69,12 +69,12 @@ func TestFlagsFollowTheValues(t *testing.T) {
 			},
 		},
 		"load testers and more": {
-			[]string{"--set", "trustedLoadtesters={http://a/,http://b/},leaderElection.enabled=false,extraArgs={--log-format=text}"},
+			[]string{"--set", "trustedLoadtesters={http://a/,http://b/},allowedAddresses={10.0.0.0/8,fd00::/8,*.example.com,prometheus.shop,::1,127.0.0.1},leaderElection.enabled=false,extraArgs={--log-format=text}"},
 			[]string{
 				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name",
 				"--slack-user=serin",
 				"--trusted-loadtesters=http://a/,http://b/", "--loadtester-token-file=/var/run/secrets/serin-loadtester/token",
-				"--config-tracking=true", "--leader-elect=false", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
+				"--config-tracking=true", "--allowed-addresses=10.0.0.0/8,fd00::/8,*.example.com,prometheus.shop,::1,127.0.0.1", "--leader-elect=false", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
 			},
 		},
 	} {

@@ -42,6 +42,30 @@ func TestWhatShowsItExists(t *testing.T) {
 	t.Logf("%d rows", rows)
 }
 
+// TestAnswersToThreatsAreShown finds each test that threat-model.md names; no answer is without one.
+func TestAnswersToThreatsAreShown(t *testing.T) {
+	text, err := os.ReadFile("threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Threat | Answer | Test |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := 0
+	for line := range strings.Lines(table) {
+		rows++
+		named := namedTest.FindAllStringSubmatch(line, -1)
+		if len(named) == 0 {
+			t.Errorf("no test is named: %s", line)
+		}
+		for _, m := range named {
+			seekTest(t, m[1], m[2], m[3])
+		}
+	}
+	if rows < 15 {
+		t.Fatalf("found only %d rows: the search does not fit the page any more", rows)
+	}
+}
+
 func seekTest(t *testing.T, pkg, name, kase string) {
 	t.Helper()
 	functions, texts := declared(t, filepath.Join(root, pkg))

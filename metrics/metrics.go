@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // Result is the one number that a query came to.
@@ -100,6 +102,9 @@ type Config struct {
 	Region string
 	// Timeout of one request; 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Guard makes the transport of all requests to Address. A cloud's own client for credentials knows
+	// its address by itself and needs none.
+	Guard *dial.Guard `json:"-"`
 }
 
 // DefaultTimeout bounds one request to a provider.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // Severity orders messages by how much they ask of the reader.
@@ -122,6 +124,8 @@ type Config struct {
 	Channel, Username string
 	// Proxy is a URL; empty means the environment's HTTPS_PROXY.
 	Proxy string
+	// Guard makes the transport of all requests, those to the proxy included.
+	Guard *dial.Guard `json:"-"`
 	// Template of the text that takes the place of the message's sentence, as docs/alerts.md has it;
 	// empty means the sentence.
 	Template string

@@ -75,7 +75,7 @@ func (s *session) release(ctx context.Context, f releaseFlags, args []string) er
 		return fmt.Errorf("set up the client: %w", err)
 	}
 	t := target{WithWatch: c, key: client.ObjectKey{Namespace: namespace}}
-	r := &handback.Releaser{Client: c, Out: s.out, Namespace: namespace, LeaseNamespaces: []string{""}, Force: f.force, Options: f.operator, Hooks: webhook.New(nil, "")}
+	r := &handback.Releaser{Client: c, Out: s.out, Namespace: namespace, LeaseNamespaces: []string{""}, Force: f.force, Options: f.operator, Hooks: webhook.New(nil, nil, "")}
 	if f.all {
 		r.Namespace = s.overrides.Context.Namespace // that of the kubeconfig is not meant
 	} else {

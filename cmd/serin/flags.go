@@ -8,10 +8,12 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/net/http/httpproxy"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // options are the operator's flags; every default works.
@@ -31,6 +33,7 @@ type options struct {
 	commandsStamped                    bool
 	configTracking                     bool
 	secretNamespaces                   []string
+	guard                              *dial.Guard
 }
 
 func parse(args []string, env func(string) (string, bool)) (options, error) {
@@ -43,13 +46,15 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q; serin -h lists the flags", fs.Arg(0))
 	}
-	finish()
+	if err := finish(); err != nil {
+		return o, err
+	}
 	return o, o.check()
 }
 
 // define adds the operator's flags to a set. finish takes up what was parsed.
-func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func()) {
-	var selectors, trusted, secrets string
+func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func() error) {
+	var selectors, trusted, secrets, allowed string
 	fs.StringVar(&o.provider, "provider", canary.DefaultProvider, "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", canary.DefaultMetricsServer, "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
@@ -74,9 +79,29 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
 	fs.BoolVar(&o.configTracking, "config-tracking", true, "make ConfigMaps, and Secrets where they may be read, part of a revision")
 	fs.StringVar(&secrets, "secret-namespaces", "", "namespaces whose Secrets may be tracked, comma separated; the operator needs a Role in each")
-	return func() {
+	fs.StringVar(&allowed, "allowed-addresses", "", "networks, addresses, host names and *.domains that canaries, metric templates and alert providers may lead to, comma separated; empty for all but link-local and metadata addresses")
+	return func() (err error) {
 		o.selectorLabels, o.trustedLoadtesters, o.secretNamespaces = split(selectors), split(trusted), split(secrets)
+		o.guard, err = o.outward(split(allowed))
+		return err
 	}
+}
+
+// outward allows what the list has, and what this operator was itself started with.
+func (o *options) outward(allowed []string) (*dial.Guard, error) {
+	own := append([]string{o.metricsServer, o.eventWebhook}, o.trustedLoadtesters...)
+	proxies := httpproxy.FromEnvironment()
+	for _, proxy := range []string{proxies.HTTPProxy, proxies.HTTPSProxy} {
+		if !strings.Contains(proxy, "://") {
+			proxy = "http://" + proxy // as HTTP clients read it
+		}
+		own = append(own, proxy)
+	}
+	guard, err := dial.New(allowed, own...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dial.Flag, err)
+	}
+	return guard, nil
 }
 
 func (o options) check() error {

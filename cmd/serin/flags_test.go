@@ -1,12 +1,16 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/serin/implementations"
+	"github.com/serin-dev/serin/pkg/webhook"
 )
 
 // environment looks variables up in a map.
@@ -58,6 +62,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 		"no selector label":           {"--selector-labels=,", "--selector-labels is empty: name at least one label"},
 		"an argument":                 {"run", `unexpected argument "run"; serin -h lists the flags`},
 		"an election without a place": {"--leader-elect=true", "--leader-election-namespace is empty and POD_NAMESPACE is not set"},
+		"an address with a port":      {"--allowed-addresses=10.0.0.0/8,prometheus:9090", `--allowed-addresses: "prometheus:9090" is neither a network such as 10.0.0.0/8`},
 		"a token that is not there":   {"--loadtester-token-file=/nowhere/token", "--loadtester-token-file: stat /nowhere/token"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -94,5 +99,37 @@ func TestNoNameIsRegisteredTwice(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"prometheus"}, implementations.Metrics().Types()); diff != "" {
 		t.Errorf("metric providers (-want +got):\n%s", diff)
+	}
+}
+
+// TestOwnAddressesAreAllowed: a list is for what users write, not for what the operator was started with.
+func TestOwnAddressesAreAllowed(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	for sentence, test := range map[string]struct {
+		args    []string
+		proxy   string
+		refused bool
+	}{
+		"no list":             {nil, "", false},
+		"a list":              {[]string{"--allowed-addresses=10.0.0.0/8"}, "", true},
+		"listed":              {[]string{"--allowed-addresses=10.0.0.0/8,127.0.0.0/8"}, "", false},
+		"the Prometheus":      {[]string{"--allowed-addresses=10.0.0.0/8", "--metrics-server=" + s.URL}, "", false},
+		"the event webhook":   {[]string{"--allowed-addresses=10.0.0.0/8", "--event-webhook=" + s.URL}, "", false},
+		"a load tester":       {[]string{"--allowed-addresses=10.0.0.0/8", "--trusted-loadtesters=http://a/," + s.URL}, "", false},
+		"the cluster's proxy": {[]string{"--allowed-addresses=10.0.0.0/8"}, strings.TrimPrefix(s.URL, "http://"), false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Setenv("HTTPS_PROXY", test.proxy)
+			o, err := parse(append([]string{"--leader-elect=false"}, test.args...), environment(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			caller := webhook.New(o.guard, nil, "")
+			_, err = caller.Call(t.Context(), webhook.Request{Hook: v1beta1.CanaryWebhook{Name: "gate", URL: s.URL}})
+			if refused := err != nil && strings.Contains(err.Error(), "is refused: "); refused != test.refused {
+				t.Errorf("got %v, want it refused: %t", err, test.refused)
+			}
+		})
 	}
 }

@@ -46,7 +46,9 @@ func parseRelease(args []string, env func(string) (string, bool)) (releaseOption
 	if o.all == (len(o.canaries) > 0) {
 		return o, errors.New("name the canaries to release, as NAMESPACE/NAME, or give --all")
 	}
-	finish()
+	if err := finish(); err != nil {
+		return o, err
+	}
 	o.leaderElect = false // it leads nobody
 	return o, o.check()
 }
@@ -76,8 +78,8 @@ func (o releaseOptions) releaser(c client.Client, out io.Writer) *handback.Relea
 		Client: c, Out: out, Namespace: o.namespace, Shard: shard, Canaries: o.canaries, LeaseNamespaces: []string{o.namespace, o.leaderNamespace}, Force: o.force,
 		Options: canary.Options{
 			Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName,
-			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces,
+			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard,
 		},
-		Hooks: webhook.New(o.trustedLoadtesters, o.loadtesterTokenFile),
+		Hooks: webhook.New(o.guard, o.trustedLoadtesters, o.loadtesterTokenFile),
 	}
 }

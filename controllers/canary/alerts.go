@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
 )
 
@@ -18,6 +19,7 @@ type alerts struct {
 	registry *notifier.Registry
 	client   client.Reader
 	secrets  client.Reader
+	guard    *dial.Guard
 	kept     *kept[notifier.Notifier]
 	// outOfReach is an error for providers that the operator was told not to look at.
 	outOfReach func(client.ObjectKey) error
@@ -42,6 +44,7 @@ func (a alerts) get(ctx context.Context, key client.ObjectKey) (notifier.Notifie
 		}
 	}
 	config := alertConfig(p.Spec, secret)
+	config.Guard = a.guard
 	return a.kept.get(p.Spec.Type, config, func() (notifier.Notifier, error) {
 		factory, err := a.registry.Get(p.Spec.Type)
 		if err != nil {

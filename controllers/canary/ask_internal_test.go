@@ -63,7 +63,7 @@ func hung(t *testing.T) (*v1beta1.CanaryWebhook, *atomic.Int32) {
 // askingHooks asks hooks for real and answers everything else at once.
 func askingHooks(t *testing.T) (*asker, chan types.NamespacedName) {
 	t.Helper()
-	h := hooks{caller: webhook.New(nil, "")}
+	h := hooks{caller: webhook.New(nil, nil, "")}
 	woken := make(chan types.NamespacedName, 1000)
 	a := newAsker(2, func(ctx context.Context, in inquiry) rollout.Answer {
 		if in.Kind != rollout.AskHook {

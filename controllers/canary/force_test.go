@@ -14,7 +14,7 @@ import (
 // force does the work of an operator from here, with a client that has no cache.
 func (w *world) force(ctx context.Context) error {
 	return canary.Force(ctx, w.c, canary.Options{Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app"}},
-		canary.Deps{Routers: w.routers(), Metrics: w.metrics(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, "")}, w.key())
+		canary.Deps{Routers: w.routers(), Metrics: w.metrics(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, nil, "")}, w.key())
 }
 
 // TestForceReleasesWithoutAnOperator: in mid-run, with a template that is not promoted.

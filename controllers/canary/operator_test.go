@@ -22,6 +22,7 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/metrics"
+	prom "github.com/serin-dev/serin/metrics/prometheus"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"
 	"github.com/serin-dev/serin/router"
@@ -68,9 +69,9 @@ func (w *world) operate() *operator {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: only, Shard: w.shard, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
-		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Workers: 2, Askers: 4,
+		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Guard: w.guard, Workers: 2, Askers: 4,
 	}, canary.Deps{
-		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(nil, ""),
+		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(w.guard, w.trusted, w.tokenFile),
 		Telemetry: telemetry.New(op.registry, "test"),
 	})
 	must(w.t, err)
@@ -128,9 +129,15 @@ func (s seen) Set(ctx context.Context, t router.Target, w router.Traffic, stamp 
 	return s.Router.Set(ctx, t, w, stamp)
 }
 
+// metrics has the world's Prometheus where it lives, and a client for whatever else is named.
 func (w *world) metrics() *metrics.Registry {
 	r := &metrics.Registry{}
-	must(w.t, r.Add("prometheus", func(metrics.Config) (metrics.Provider, error) { return w.prom, nil }))
+	must(w.t, r.Add("prometheus", func(c metrics.Config) (metrics.Provider, error) {
+		if c.Address == "http://prometheus" {
+			return w.prom, nil
+		}
+		return prom.New(c)
+	}))
 	return r
 }
 

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/metrics"
 )
 
@@ -19,6 +20,7 @@ const providerPrometheus = "prometheus"
 type providers struct {
 	registry *metrics.Registry
 	secrets  client.Reader
+	guard    *dial.Guard
 	kept     *kept[metrics.Provider]
 }
 
@@ -99,6 +101,7 @@ func (p *providers) template(ctx context.Context, c client.Reader, key client.Ob
 }
 
 func (p *providers) build(kind string, c metrics.Config) (metrics.Provider, error) {
+	c.Guard = p.guard
 	built, err := p.kept.get(kind, c, func() (metrics.Provider, error) {
 		factory, err := p.registry.Get(kind)
 		if err != nil {

@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/notifier"
 	"github.com/serin-dev/serin/pkg/configs"
@@ -73,6 +74,8 @@ type Options struct {
 	// TrackConfigs makes ConfigMaps part of a revision, and Secrets in SecretNamespaces.
 	TrackConfigs     bool
 	SecretNamespaces []string
+	// Guard says which addresses of metric providers and alerts are called.
+	Guard *dial.Guard
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.
 	Workers, Askers int
 }
@@ -163,11 +166,11 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	fresh := newFreshClient(c, d.Now)
 	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
 	r.revisions = revision.Store{Client: fresh, Live: live, Tracks: o.tracks}
-	r.providers = providers{registry: d.Metrics, secrets: live, kept: &kept[metrics.Provider]{}}
+	r.providers = providers{registry: d.Metrics, secrets: live, guard: o.Guard, kept: &kept[metrics.Provider]{}}
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,
-		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, kept: &kept[notifier.Notifier]{}, outOfReach: o.outOfReach}},
+		alerts: alerts{registry: d.Alerts, client: fresh, secrets: live, guard: o.Guard, kept: &kept[notifier.Notifier]{}, outOfReach: o.outOfReach}},
 		r.wakeUp, d.Telemetry, d.Now)
 	return r
 }

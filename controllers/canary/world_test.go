@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"testing"
@@ -24,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
 	notes "github.com/serin-dev/serin/notifier/fake"
 	"github.com/serin-dev/serin/pkg/apitest"
@@ -37,7 +40,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	ctrl.SetLogger(logr.Discard())
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	apitest.Main(m)
 }
 
@@ -68,6 +71,13 @@ type world struct {
 	hears func(notifier.Message)
 	// wire is asked before each request of an operator to the API server; it may answer in its place.
 	wire func(r *http.Request, send http.RoundTripper) (*http.Response, error)
+
+	// guard, trusted and tokenFile are the operators' for what they call.
+	guard     *dial.Guard
+	trusted   []string
+	tokenFile string
+	// own are the operators' own sinks beside the fake one.
+	own map[string]notifier.Notifier
 
 	// untracked and secrets are how operators are started from now on: without tracking, and with
 	// the right to read Secrets.
@@ -244,7 +254,9 @@ func (w *world) reasons() map[string]int {
 }
 
 func (w *world) sinks() map[string]notifier.Notifier {
-	return map[string]notifier.Notifier{"fake": overheard{w.sink, w.hears}}
+	sinks := map[string]notifier.Notifier{"fake": overheard{w.sink, w.hears}}
+	maps.Copy(sinks, w.own)
+	return sinks
 }
 
 // overheard is a sink that tells of a message before it takes it.

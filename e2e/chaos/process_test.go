@@ -87,7 +87,7 @@ func (w *world) operate(ctx context.Context, p *process) error {
 		TrackConfigs: true, Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: routers, Metrics: providers, Notifiers: map[string]notifier.Notifier{"sink": mouth{&w.ledger, p.wire}},
-		Alerts: &notifier.Registry{}, Hooks: webhook.New(nil, ""), Telemetry: series,
+		Alerts: &notifier.Registry{}, Hooks: webhook.New(nil, nil, ""), Telemetry: series,
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,9 @@ type Harness struct {
 	Provider metrics.Provider
 	// Down is the same kind of provider in front of a backend that cannot be reached.
 	Down metrics.Provider
+	// Reserved is the same kind of provider whose address is http://169.254.169.254; nil where users
+	// write no address.
+	Reserved metrics.Provider
 	// Number feeds a value, possibly NaN or infinite, and returns the query that comes to it.
 	Number func(t *testing.T, value float64) (query string)
 	// Nothing is a good query that matches nothing.

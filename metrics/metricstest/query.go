@@ -72,6 +72,14 @@ func unavailable(t *testing.T, h Harness) {
 	t.Run("a long query in many lines makes one short line", func(t *testing.T) {
 		_ = fails(t, h.Down, strings.Repeat(h.Nothing+"\n\t", 200), metrics.ErrUnavailable)
 	})
+	if h.Reserved != nil {
+		t.Run("an address of a cloud's metadata is not called", func(t *testing.T) {
+			err := fails(t, h.Reserved, h.Nothing, metrics.ErrUnavailable)
+			if !strings.Contains(err.Error(), "169.254.169.254 is refused: ") {
+				t.Errorf("%q does not say that the address is refused", err)
+			}
+		})
+	}
 	t.Run("a question that was called off is unavailable and not no data", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -46,7 +46,7 @@ func New(cfg metrics.Config) (metrics.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.NewClient(api.Config{Address: u.String(), Client: httpClient(header, trust)})
+	client, err := api.NewClient(api.Config{Address: u.String(), Client: httpClient(cfg.Guard, header, trust)})
 	if err != nil {
 		return nil, errAddress
 	}

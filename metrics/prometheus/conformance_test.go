@@ -81,6 +81,7 @@ func TestRealPrometheus(t *testing.T) {
 		metricstest.Run(t, metricstest.Harness{
 			Provider:  b.provider,
 			Down:      newProvider(t, metrics.Config{Address: closedPort(t)}),
+			Reserved:  newProvider(t, metrics.Config{Address: "http://169.254.169.254"}),
 			Nothing:   "serin_nothing",
 			Malformed: "sum(",
 			Number:    b.number,

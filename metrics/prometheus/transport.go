@@ -4,10 +4,10 @@ import (
 	"crypto/tls"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 const (
@@ -17,26 +17,21 @@ const (
 	maxPage = 4 << 10
 )
 
-func httpClient(header http.Header, trust *tls.Config) *http.Client {
+func httpClient(guard *dial.Guard, header http.Header, trust *tls.Config) *http.Client {
 	return &http.Client{
-		Transport:     &courier{next: transport(trust), header: header},
+		Transport:     &courier{next: transport(guard, trust), header: header},
 		CheckRedirect: noRedirect,
 	}
 }
 
 // transport has no timeouts of its own beyond those that keep connections healthy: each question
 // brings its deadline.
-func transport(trust *tls.Config) *http.Transport {
-	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        trust,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
+func transport(guard *dial.Guard, trust *tls.Config) *http.Transport {
+	t := guard.Transport(http.ProxyFromEnvironment)
+	t.TLSClientConfig = trust
+	t.MaxIdleConnsPerHost = 4
+	t.MaxResponseHeaderBytes = 64 << 10
+	return t
 }
 
 // noRedirect refuses to follow: the question is a POST, whose body most redirects lose, so that the

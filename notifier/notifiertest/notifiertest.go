@@ -26,6 +26,8 @@ type Sink struct {
 	RefuseOnce func()
 	// With builds a notifier with a template for the same place; nil where there are no templates.
 	With func(template string) (notifier.Notifier, error)
+	// At builds a notifier for another address; nil where there are none.
+	At func(address string) (notifier.Notifier, error)
 	// Silent tells the messages that the sink has no word for; nil is none.
 	Silent func(notifier.Message) bool
 	// Secrets that the notifier was given; no error may contain them.
@@ -47,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Sink) {
 		"a failed delivery is an error and can be repeated":         failure,
 		"a rate limit says how long the sink wants to be left":      rateLimit,
 		"a refusal says that repeating is of no use":                refusal,
+		"an address of a cloud's metadata is not called":            reserved,
 		"a cancelled context delivers nothing":                      cancelled,
 		"a template makes the text":                                 template,
 		"a bad template is refused and says where":                  badTemplate,
@@ -206,6 +209,21 @@ func refusal(t *testing.T, s Sink) {
 	}
 	if shown := s.Shown(); shown != "" {
 		t.Errorf("delivered all the same:\n%s", shown)
+	}
+}
+
+func reserved(t *testing.T, s Sink) {
+	if s.At == nil {
+		t.Skip("there are no addresses")
+	}
+	n, err := s.At("http://169.254.169.254/latest/meta-data/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.Notify(t.Context(), end(), "")
+	s.clean(t, err)
+	if !strings.Contains(err.Error(), "169.254.169.254 is refused: ") || !final(err) {
+		t.Errorf("error %v; want one that wraps a Refused and names the address", err)
 	}
 }
 

@@ -35,6 +35,11 @@ func TestConformance(t *testing.T) {
 						cfg.Template = template
 						return try(t, w, cfg)
 					},
+					At: func(address string) (notifier.Notifier, error) {
+						cfg := cfg
+						cfg.Address = address
+						return New(cfg)
+					},
 					Secrets: []string{token, webhookPath, "s3cr3tS3cr3t"},
 				}
 			})

@@ -36,7 +36,7 @@ func New(cfg notifier.Config) (notifier.Notifier, error) {
 func build(cfg notifier.Config, roots *x509.CertPool) (notifier.Notifier, error) {
 	// Secrets written with echo or an editor end in a newline.
 	cfg.Token, cfg.Address = strings.TrimSpace(cfg.Token), strings.TrimSpace(cfg.Address)
-	out, err := post.New(Type, cfg.Proxy, roots)
+	out, err := post.New(Type, cfg.Proxy, roots, cfg.Guard)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func build(cfg notifier.Config, event func(notifier.Message, string) (event, boo
 	if err != nil {
 		return nil, err
 	}
-	out, err := post.New(service, cfg.Proxy, nil)
+	out, err := post.New(service, cfg.Proxy, nil, cfg.Guard)
 	if err != nil {
 		return nil, err
 	}

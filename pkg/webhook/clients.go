@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // Keys of a hook's Secret.
@@ -29,8 +29,9 @@ const maxClients = 64
 // clients keeps an HTTP client for each way to do TLS, so that connections are used again. A token is
 // no part of that: it is sent with each request and never kept.
 type clients struct {
-	mu   sync.Mutex
-	kept map[[sha256.Size]byte]*http.Client
+	guard *dial.Guard
+	mu    sync.Mutex
+	kept  map[[sha256.Size]byte]*http.Client
 }
 
 func (c *clients) of(h v1beta1.CanaryWebhook, secret map[string][]byte) (*http.Client, error) {
@@ -53,7 +54,7 @@ func (c *clients) of(h v1beta1.CanaryWebhook, secret map[string][]byte) (*http.C
 		}
 		c.kept = map[[sha256.Size]byte]*http.Client{}
 	}
-	c.kept[id] = newClient(config)
+	c.kept[id] = newClient(c.guard, config)
 	return c.kept[id], nil
 }
 
@@ -65,11 +66,10 @@ func identity(h v1beta1.CanaryWebhook, secret map[string][]byte) ([sha256.Size]b
 	return sha256.Sum256(b), nil
 }
 
-func newClient(config *tls.Config) *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+func newClient(guard *dial.Guard, config *tls.Config) *http.Client {
+	transport := guard.Transport(http.ProxyFromEnvironment)
 	transport.TLSClientConfig = config
 	transport.MaxIdleConnsPerHost = 8
-	transport.IdleConnTimeout = 90 * time.Second
 	return &http.Client{
 		Transport: transport,
 		// A redirect is an answer and not followed: the body would be lost, and the token could leave.

@@ -27,7 +27,7 @@ func answering(t *testing.T, status int, body string) *httptest.Server {
 
 // TestDefectNoContentFails: Flagger passes up to 202, so that a 204 fails with an empty message.
 func TestDefectNoContentFails(t *testing.T) {
-	got, err := New(nil, "").Call(t.Context(), call(hook(answering(t, 204, "").URL)))
+	got, err := New(nil, nil, "").Call(t.Context(), call(hook(answering(t, 204, "").URL)))
 	if err != nil || !got.Passed {
 		t.Errorf("got %+v %v", got, err)
 	}
@@ -38,7 +38,7 @@ func TestDefectNoContentFails(t *testing.T) {
 func TestDefectBodyOfAFailureIsLost(t *testing.T) {
 	h := hook(answering(t, 500, "1 of 3 tests failed:\n  login").URL)
 	h.Retries = 1
-	got, err := New(nil, "").Call(t.Context(), call(h))
+	got, err := New(nil, nil, "").Call(t.Context(), call(h))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestASilentHookSaysHowLongItWasWaitedFor(t *testing.T) {
 	defer close(release)
 	h := hook(s.URL)
 	h.Timeout = "50ms"
-	_, err := New(nil, "").Call(t.Context(), call(h))
+	_, err := New(nil, nil, "").Call(t.Context(), call(h))
 	if err == nil || !strings.Contains(err.Error(), "did not answer in 50ms") {
 		t.Errorf("got %v", err)
 	}

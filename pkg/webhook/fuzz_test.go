@@ -31,7 +31,7 @@ func FuzzReply(f *testing.F) {
 		}
 		h := hook(s.URL)
 		h.Timeout = "1s"
-		r, err := New(nil, "").Call(t.Context(), call(h))
+		r, err := New(nil, nil, "").Call(t.Context(), call(h))
 		if err != nil {
 			r.Message = err.Error()
 		}

@@ -68,7 +68,7 @@ func TestHeadersAndToken(t *testing.T) {
 			defer s.Close()
 			r := withSecret(s.URL, test.secret)
 			r.Hook.Headers = test.headers
-			if reply, err := New([]string{s.URL}, file).Call(t.Context(), r); err != nil || !reply.Passed {
+			if reply, err := New(nil, []string{s.URL}, file).Call(t.Context(), r); err != nil || !reply.Passed {
 				t.Fatalf("got %+v %v", reply, err)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -96,7 +96,7 @@ func TestTheTokenIsToldToNobody(t *testing.T) {
 	redirect := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusPermanentRedirect))
 	defer redirect.Close()
 	for name, address := range map[string]string{"echo": echo.URL, "redirect": redirect.URL, "gone": gone.URL} {
-		reply, err := New(nil, "").Call(t.Context(), withSecret(address, map[string][]byte{"token": []byte(token)}))
+		reply, err := New(nil, nil, "").Call(t.Context(), withSecret(address, map[string][]byte{"token": []byte(token)}))
 		if reply.Passed || strings.Contains(fmt.Sprintf("%+v %v %#v", reply, err, err), token) {
 			t.Errorf("%s: got %+v %v", name, reply, err)
 		}
@@ -188,7 +188,7 @@ func TestMutualTLS(t *testing.T) {
 		"a key that is none":                 {map[string][]byte{"ca.crt": ca.pem, "tls.crt": cert, "tls.key": []byte("hidden")}, "keys tls.crt and tls.key of Secret gates are no PEM certificate with its key"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			reply, err := New(nil, "").Call(t.Context(), withSecret(address, test.secret))
+			reply, err := New(nil, nil, "").Call(t.Context(), withSecret(address, test.secret))
 			if test.says == "" {
 				if err != nil || !reply.Passed {
 					t.Fatalf("got %+v %v", reply, err)
@@ -211,7 +211,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("no ", maxBody))
 	}))
 	defer s.Close()
-	c := New(nil, "")
+	c := New(nil, nil, "")
 	for i := range 5 {
 		if _, err := c.Call(t.Context(), withSecret(s.URL, map[string][]byte{"token": fmt.Append(nil, i)})); err != nil {
 			t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // Payload is what a hook receives, as JSON. The fields up to Metadata are Flagger's.
@@ -76,9 +77,9 @@ type Caller struct {
 	clients clients
 }
 
-// New returns a caller.
-func New(trusted []string, tokenFile string) *Caller {
-	return &Caller{TrustedPrefixes: trusted, TokenFile: tokenFile}
+// New returns a caller of what the guard allows.
+func New(guard *dial.Guard, trusted []string, tokenFile string) *Caller {
+	return &Caller{TrustedPrefixes: trusted, TokenFile: tokenFile, clients: clients{guard: guard}}
 }
 
 // Call posts the payload and retries as the hook asks for. The error wraps ErrUnreachable, and

@@ -50,7 +50,7 @@ func TestReplies(t *testing.T) {
 				_, _ = io.WriteString(w, test.body) // 204 and 304 have none
 			}))
 			defer s.Close()
-			got, err := New(nil, "").Call(t.Context(), call(hook(s.URL)))
+			got, err := New(nil, nil, "").Call(t.Context(), call(hook(s.URL)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestRequest(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	if _, err := New(nil, "").Call(t.Context(), call(hook(s.URL))); err != nil {
+	if _, err := New(nil, nil, "").Call(t.Context(), call(hook(s.URL))); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(payload, got); diff != "" {
@@ -108,7 +108,7 @@ func TestRetries(t *testing.T) {
 			defer s.Close()
 			h := hook(s.URL)
 			h.Retries = test.retries
-			got, err := New(nil, "").Call(t.Context(), call(h))
+			got, err := New(nil, nil, "").Call(t.Context(), call(h))
 			if err != nil || got.Passed != test.passed || calls.Load() != test.calls {
 				t.Errorf("got %+v %v after %d calls, want passed %t after %d", got, err, calls.Load(), test.passed, test.calls)
 			}
@@ -120,7 +120,7 @@ func TestAnUnreachableHookSaysWhereAndNoSecret(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
 	address := strings.Replace(s.URL, "http://", "http://user:secret@", 1) + "/?token=secret"
-	_, err := New(nil, "").Call(t.Context(), call(hook(address)))
+	_, err := New(nil, nil, "").Call(t.Context(), call(hook(address)))
 	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), strings.TrimPrefix(s.URL, "http://")) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
@@ -130,12 +130,12 @@ func TestTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
 	s.Config.ErrorLog = nil
-	if _, err := New(nil, "").Call(t.Context(), call(hook(s.URL))); !errors.Is(err, ErrUnreachable) {
+	if _, err := New(nil, nil, "").Call(t.Context(), call(hook(s.URL))); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("an unknown certificate: got %v", err)
 	}
 	h := hook(s.URL)
 	h.DisableTLS = true
-	if got, err := New(nil, "").Call(t.Context(), call(h)); err != nil || !got.Passed {
+	if got, err := New(nil, nil, "").Call(t.Context(), call(h)); err != nil || !got.Passed {
 		t.Errorf("with disableTLS: got %+v %v", got, err)
 	}
 }
@@ -158,7 +158,7 @@ func TestTrusted(t *testing.T) {
 		"https://gates.example/":               false,
 		"https://gates.example/team-a/../evil": false,
 	} {
-		c := New([]string{"http://loadtester.test", "https://gates.example/team-a"}, "file")
+		c := New(nil, []string{"http://loadtester.test", "https://gates.example/team-a"}, "file")
 		u, err := url.Parse(address)
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func TestTheTokenIsReadAnewAndSentToTrustedHosts(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sent = append(sent, r.Header.Get("Authorization")) }))
 	defer s.Close()
 	file := filepath.Join(t.TempDir(), "token")
-	c := New([]string{s.URL}, file)
+	c := New(nil, []string{s.URL}, file)
 	for _, token := range []string{"first\n", "second\n"} { // kubelet rotates it
 		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 			t.Fatal(err)
@@ -205,11 +205,25 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	reply, err := New([]string{s.URL}, file).Call(t.Context(), call(hook(s.URL)))
+	reply, err := New(nil, []string{s.URL}, file).Call(t.Context(), call(hook(s.URL)))
 	if err != nil || reply.Passed || !strings.HasPrefix(reply.Message, "HTTP 307") {
 		t.Errorf("reply %+v, %v; want a refusal that says HTTP 307", reply, err)
 	}
 	if reached {
 		t.Error("the redirect was followed")
+	}
+}
+
+// TestReservedAddressIsNotCalled: not by the hook's own URL; a redirect is not followed at all.
+func TestReservedAddressIsNotCalled(t *testing.T) {
+	_, err := New(nil, nil, "").Call(t.Context(), call(hook("http://169.254.169.254/latest/meta-data/")))
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "169.254.169.254 is refused: 169.254.169.254 is a link-local address") {
+		t.Errorf("got %v", err)
+	}
+	s := httptest.NewServer(http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusTemporaryRedirect))
+	defer s.Close()
+	got, err := New(nil, nil, "").Call(t.Context(), call(hook(s.URL)))
+	if err != nil || got.Passed || got.Message != "HTTP 307" {
+		t.Errorf("got %+v, %v; want the redirect for an answer", got, err)
 	}
 }

@@ -63,7 +63,7 @@ func stranded(t *testing.T, c client.Client) *v1beta1.Canary {
 
 // hasty is a Releaser that waits for nobody long.
 func hasty(c client.Client, out *bytes.Buffer, namespace string) *Releaser {
-	return &Releaser{Client: c, Out: out, Namespace: namespace, LeaseNamespaces: []string{namespace}, Hooks: webhook.New(nil, ""),
+	return &Releaser{Client: c, Out: out, Namespace: namespace, LeaseNamespaces: []string{namespace}, Hooks: webhook.New(nil, nil, ""),
 		Options: canary.Options{Provider: "gloo", SelectorLabels: []string{"app"}}, Look: 50 * time.Millisecond, Patience: 200 * time.Millisecond}
 }
 

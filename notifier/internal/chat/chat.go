@@ -33,7 +33,7 @@ type Service struct {
 
 // Notifier builds a notifier that posts to the address.
 func (s Service) Notifier(to *url.URL, cfg notifier.Config) (notifier.Notifier, error) {
-	out, err := post.New(s.Name, cfg.Proxy, nil)
+	out, err := post.New(s.Name, cfg.Proxy, nil, cfg.Guard)
 	if err != nil {
 		return nil, err
 	}

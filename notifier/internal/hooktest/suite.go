@@ -50,6 +50,11 @@ func (p Place) sink(t *testing.T) notifiertest.Sink {
 			p.Config.Template = template
 			return p.New(p.configured())
 		},
+		At: func(address string) (notifier.Notifier, error) {
+			cfg := p.configured()
+			cfg.Address = address
+			return p.New(cfg)
+		},
 		Silent:  p.Silent,
 		Secrets: append(secrets, p.Secrets...),
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
 )
 
@@ -40,6 +41,15 @@ func Answered(service string, code int, answer []byte) error {
 // RateLimited is the error of a service that asks for a pause.
 func RateLimited(service string, after time.Duration) error {
 	return &notifier.RetryAfter{After: after, Err: fmt.Errorf("%s asks to be left alone for a while: its rate limit is reached", service)}
+}
+
+// unanswered is the error of a call that failed. One that the guard refused would be refused again.
+func unanswered(service, host string, err error) error {
+	unreachable := &UnreachableError{service, host, WithoutAddresses(err)}
+	if _, ok := errors.AsType[*dial.Refused](err); ok {
+		return &notifier.Refused{Err: unreachable}
+	}
+	return unreachable
 }
 
 // UnreachableError is a call that got no answer.

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/serin-dev/serin/internal/dial"
 )
 
 // timeout bounds one call, for callers whose context has a later deadline or none.
@@ -33,22 +35,19 @@ type Client struct {
 // New returns a client for the service of that name, as it stands in errors. Without a proxy that of
 // the environment is used; roots are the authorities that its certificate is checked against, nil the
 // system's.
-func New(service, proxy string, roots *x509.CertPool) (*Client, error) {
+func New(service, proxy string, roots *x509.CertPool, guard *dial.Guard) (*Client, error) {
 	through, err := proxyFunc(service, proxy)
 	if err != nil {
 		return nil, err
 	}
+	transport := guard.Transport(through)
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &Client{
 		service: service,
 		pause:   pause{now: time.Now},
 		http: &http.Client{
-			Transport: &http.Transport{
-				Proxy:             through,
-				TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-				ForceAttemptHTTP2: true,
-				IdleConnTimeout:   time.Minute,
-			},
-			Timeout: timeout,
+			Transport: transport,
+			Timeout:   timeout,
 			// A redirected POST holds its secrets still: it goes where it was addressed to, or nowhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -75,7 +74,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return nil, &UnreachableError{c.service, r.URL.Host, WithoutAddresses(err)}
+		return nil, unanswered(c.service, r.URL.Host, err)
 	}
 	if after := resp.Header.Get("Retry-After"); resp.StatusCode == http.StatusTooManyRequests ||
 		resp.StatusCode == http.StatusServiceUnavailable && after != "" {

@@ -26,7 +26,7 @@ func serve(t *testing.T, answer http.HandlerFunc) (*Client, *url.URL, *time.Time
 	t.Helper()
 	s := httptest.NewServer(answer)
 	t.Cleanup(s.Close)
-	c, err := New("acme", "", nil)
+	c, err := New("acme", "", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestServiceThatIsAwayIsNamedWithoutItsSecrets(t *testing.T) {
 			"acme at acme.invalid cannot be reached: proxyconnect: dial tcp 127.0.0.1:1: connect: connection refused"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			c, err := New("acme", test.proxy, nil)
+			c, err := New("acme", test.proxy, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +179,7 @@ func TestUnknownAuthorityIsRefused(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	c, err := New("acme", "", nil)
+	c, err := New("acme", "", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestConfigurationIsRefusedWithoutQuotingIt(t *testing.T) {
 			t.Errorf("address %s: %v", text, err)
 		}
 	}
-	if _, err := New("acme", "user:pa55w0rd@proxy:3128", nil); err == nil || !strings.HasPrefix(err.Error(), "acme's proxy is not a URL") || strings.Contains(err.Error(), "pa55w0rd") {
+	if _, err := New("acme", "user:pa55w0rd@proxy:3128", nil, nil); err == nil || !strings.HasPrefix(err.Error(), "acme's proxy is not a URL") || strings.Contains(err.Error(), "pa55w0rd") {
 		t.Errorf("proxy: %v", err)
 	}
 }

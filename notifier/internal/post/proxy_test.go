@@ -105,7 +105,7 @@ func TestProxy(t *testing.T) {
 				t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 				configured = strings.Replace(proxyURL, "://", "://user:pa55w0rd@", 1)
 			}
-			c, err := New("acme", configured, roots)
+			c, err := New("acme", configured, roots, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
