@@ -8,7 +8,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // Result is the one number that a query came to.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // TestAnAddressThatIsNotAllowedIsSaid: of a sink and of a provider, each where its failures are shown.

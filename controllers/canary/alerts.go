@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // alerts builds the notifiers of AlertProviders and keeps them by their configuration. Secrets are

@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/metrics"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // providerPrometheus answers the built-in checks and inline queries.

@@ -31,10 +31,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/notifier"
 	"github.com/serin-dev/serin/pkg/configs"
+	"github.com/serin-dev/serin/pkg/dial"
 	"github.com/serin-dev/serin/pkg/revision"
 	"github.com/serin-dev/serin/pkg/telemetry"
 	"github.com/serin-dev/serin/pkg/webhook"

@@ -26,11 +26,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
 	notes "github.com/serin-dev/serin/notifier/fake"
 	"github.com/serin-dev/serin/pkg/apitest"
 	"github.com/serin-dev/serin/pkg/apitest/standin"
+	"github.com/serin-dev/serin/pkg/dial"
 	routes "github.com/serin-dev/serin/router/fake"
 )
 

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // Keys of a hook's Secret.

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // Payload is what a hook receives, as JSON. The fields up to Metadata are Flagger's.

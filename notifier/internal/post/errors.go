@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/serin-dev/serin/internal/dial"
 	"github.com/serin-dev/serin/notifier"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // StatusError is an answer that is no success. Its text quotes nothing of the answer's body: what

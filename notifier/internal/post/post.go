@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-dev/serin/internal/dial"
+	"github.com/serin-dev/serin/pkg/dial"
 )
 
 // timeout bounds one call, for callers whose context has a later deadline or none.
