@@ -90,7 +90,7 @@ func TestAReleaseOfAllGoesByTheFlag(t *testing.T) {
 	if !asked(here) || asked(there) {
 		t.Errorf("with -n: asked here %t, elsewhere %t", asked(here), asked(there))
 	}
-	here.run(t, "release", "--all", "--timeout=5s")
+	here.run(t, "release", "--all", "--timeout=20s")
 	if !asked(there) {
 		t.Error("without -n: not asked elsewhere")
 	}

@@ -56,6 +56,7 @@ func (s *session) cluster() (config *rest.Config, namespace string, err error) {
 		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config.UserAgent = "kubectl-serin/" + release()
+	config.QPS = -1 // the API server's own fairness decides: a release of all asks for many at once
 	return config, namespace, nil
 }
 

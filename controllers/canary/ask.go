@@ -82,7 +82,8 @@ func (a *asker) ask(v *view, questions []rollout.Question) {
 }
 
 // note is nil when the subject is being asked about already: one that is slow has one call under way
-// and not one for each turn, and its answer is one to the latest.
+// and not one for each turn, and its answer is one to the latest. It is nil too when the answer came
+// while the turn was under way that did not know it yet.
 func (a *asker) note(in inquiry) *asking {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +91,11 @@ func (a *asker) note(in inquiry) *asking {
 		o.latest = in.Key
 		return nil
 	}
-	o := &asking{inquiry: in, name: client.ObjectKeyFromObject(in.canary), latest: in.Key}
+	name := client.ObjectKeyFromObject(in.canary)
+	if a.found[name][in.Subject].key == in.Key {
+		return nil
+	}
+	o := &asking{inquiry: in, name: name, latest: in.Key}
 	a.open[in.Subject] = o
 	return o
 }

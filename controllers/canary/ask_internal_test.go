@@ -155,6 +155,12 @@ func TestAQuestionIsPutOnce(t *testing.T) {
 	if got := a.answers(c); len(got) != 1 || calls.Load() != 2 {
 		t.Errorf("%d calls and the answers %v", calls.Load(), got)
 	}
+	ask(t, a, c, rollout.AskMetric, nil, 1) // by a turn that began before the answer came
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.open) != 1 {
+		t.Errorf("%d questions are open, want the hook only", len(a.open))
+	}
 }
 
 // TestASlowAnswerIsOneToTheLatestTurn: a gate that thinks for longer than it is asked anew has one call

@@ -23,7 +23,7 @@ var mutants = []mutant{
 		fault: "a weight that the gateway does not take counts",
 		file:  "pkg/rollout/questions.go",
 		old:   "	share := analysis.JudgeShare(p.status.CanaryWeight, p.weightBefore(), a.Counts)\n",
-		new:   "	share := analysis.Share{Force: analysis.Unverified}\n",
+		new:   "	share := analysis.JudgeShare(p.status.CanaryWeight, p.weightBefore(), a.Counts)\n	share.Force = analysis.Unverified\n",
 		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts",
 	},
 	{
