@@ -56,7 +56,6 @@ type world struct {
 // start starts the API server, with every kind that the operator may know, and makes namespaces.
 func start(t *testing.T, ns, shared string, others ...string) *world {
 	t.Helper()
-	ctrl.SetLogger(logr.Discard()) // what the stand-ins say
 	dir := t.TempDir()
 	server, err := bare.Start(dir, root, "audit")
 	must(t, err)
@@ -99,6 +98,7 @@ var binary struct {
 }
 
 func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard()) // what the stand-ins say
 	code := m.Run()
 	if err := os.RemoveAll(binary.dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)

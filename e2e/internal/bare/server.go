@@ -31,11 +31,12 @@ type Server struct {
 	standsIn chan error
 }
 
-// policy logs what the operator asked for, without contents, once per request that was answered.
+// policy logs what the operator asked for, as a user or by its ServiceAccount, without contents, once per
+// request that was answered.
 const policy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
-rules: [{level: Metadata, users: [serin]}, {level: None}]
+rules: [{level: Metadata, users: [serin]}, {level: Metadata, userGroups: ["system:serviceaccounts"]}, {level: None}]
 `
 
 // Start starts one with Serin's CRDs and Gloo's kinds from a checkout of the source. What it writes is
