@@ -103,6 +103,7 @@ func TestEditsOfTheIntervalTakeTurns(t *testing.T) {
 	w.takesWeight(10)
 	for i := 0; w.get().Status.Phase == v1beta1.PhaseProgressing; i++ {
 		w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = []string{"2s", "2200ms"}[i%2] })
+		time.Sleep(100 * time.Millisecond) // each edit makes a commit that is under way a conflict: some must get through
 	}
 	if c := w.ends(1); c.Status.Phase != v1beta1.PhaseSucceeded {
 		t.Errorf("ended as %s\n%s", c.Status.Phase, w.story())
