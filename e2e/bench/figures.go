@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
@@ -61,7 +60,7 @@ func measureRun(ctx context.Context, w *bare.World, s *bare.Server) error {
 	if err != nil {
 		return err
 	}
-	explain(asked)
+	progress("  counted: %s", bare.Summary(asked))
 	figure("requests_per_step", float64(len(asked))/float64(len(steps)), "requests")
 	figure("run_over_intervals", last.Sub(first).Seconds()/(interval.Seconds()*float64(len(steps))), "ratio")
 	return nil
@@ -69,11 +68,11 @@ func measureRun(ctx context.Context, w *bare.World, s *bare.Server) error {
 
 // measureIdle watches the fleet at rest.
 func measureIdle(ctx context.Context, _ *bare.World, s *bare.Server, op *bare.Operator) error {
-	if err := pause(ctx, settled); err != nil {
+	if err := bare.Pause(ctx, settled); err != nil {
 		return err
 	}
 	from := time.Now()
-	if err := pause(ctx, idleTime); err != nil {
+	if err := bare.Pause(ctx, idleTime); err != nil {
 		return err
 	}
 	asked, err := s.Requests("", from, time.Now())
@@ -81,7 +80,7 @@ func measureIdle(ctx context.Context, _ *bare.World, s *bare.Server, op *bare.Op
 		return err
 	}
 	if len(asked) > 0 {
-		explain(asked)
+		progress("  counted: %s", bare.Summary(asked))
 	}
 	figure("requests_per_idle_minute", float64(len(asked))/idleTime.Minutes(), "requests")
 	rss, err := op.RSS()
@@ -134,26 +133,4 @@ func measureCommands(ctx context.Context, w *bare.World) error {
 	figure("command_p50", took[len(took)/2].Seconds(), "s")
 	figure("command_p99", took[len(took)*99/100].Seconds(), "s")
 	return nil
-}
-
-// explain prints what was counted, for whoever wonders about a figure.
-func explain(requests []bare.Request) {
-	n := map[string]int{}
-	for _, r := range requests {
-		n[r.String()]++
-	}
-	var parts []string
-	for what, times := range n {
-		parts = append(parts, fmt.Sprintf("%d × %s", times, what))
-	}
-	progress("  counted: %s", strings.Join(parts, ", "))
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,7 +65,7 @@ func name(i int) string { return fmt.Sprintf("app-%05d", i) }
 
 // bareManager measures what the operator holds without canaries.
 func (f *fleet) bareManager(ctx context.Context) error {
-	if err := pause(ctx, settled); err != nil {
+	if err := bare.Pause(ctx, settled); err != nil {
 		return err
 	}
 	u, err := f.op.usage(ctx)
@@ -96,7 +95,7 @@ func (f *fleet) adopt(ctx context.Context) error {
 
 // take measures a situation from its first change to its last.
 func (f *fleet) take(ctx context.Context, s situation) (row, error) {
-	if err := pause(ctx, settled); err != nil {
+	if err := bare.Pause(ctx, settled); err != nil {
 		return row{}, err
 	}
 	before, err := f.op.usage(ctx)
@@ -122,7 +121,7 @@ func (f *fleet) take(ctx context.Context, s situation) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	explain(requests)
+	progress("  requests: %s", bare.Summary(requests))
 	return row{situation: s, took: ended.Sub(began), requests: len(requests), queries: f.prometheus.Queries() - asked,
 		rides: runs, cost: after.since(before), memory: after.memory, above: after.memory - f.empty}, nil
 }
@@ -134,7 +133,7 @@ func (f *fleet) rest(ctx context.Context, s situation) error {
 			return err
 		}
 	}
-	return pause(ctx, idleTime)
+	return bare.Pause(ctx, idleTime)
 }
 
 // ride is one rollout: its reaction until it has begun, and its run from its first weight to its last check.
@@ -181,26 +180,4 @@ func (f *fleet) ride(ctx context.Context, app string) (ride, error) {
 		return ride{}, err
 	}
 	return ride{reaction: begun.Sub(began), run: last.Sub(first)}, f.Rests(ctx, app)
-}
-
-// explain prints what was counted, for whoever wonders about a figure.
-func explain(requests []bare.Request) {
-	n := map[string]int{}
-	for _, r := range requests {
-		n[r.String()]++
-	}
-	var parts []string
-	for what, times := range n {
-		parts = append(parts, fmt.Sprintf("%d × %s", times, what))
-	}
-	progress("  requests: %s", strings.Join(parts, ", "))
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -57,7 +57,7 @@ func (o *operator) start(ctx context.Context) (err error) {
 		if _, err = o.scrape(ctx); err == nil {
 			return nil
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := bare.Pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}

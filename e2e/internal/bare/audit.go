@@ -3,6 +3,7 @@ package bare
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -67,4 +68,17 @@ func (s *Server) Audit(wanted func(Request) bool) ([]Request, error) {
 		}
 	}
 	return found, lines.Err()
+}
+
+// Summary says how many requests there were of each kind, for whoever wonders about a figure.
+func Summary(requests []Request) string {
+	n := map[string]int{}
+	for _, r := range requests {
+		n[r.String()]++
+	}
+	var parts []string
+	for what, times := range n {
+		parts = append(parts, fmt.Sprintf("%d × %s", times, what))
+	}
+	return strings.Join(parts, ", ")
 }

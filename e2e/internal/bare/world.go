@@ -63,10 +63,7 @@ func (w *World) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		canaries, err := w.Client.Watch(ctx, &v1beta1.CanaryList{})
 		if err != nil {
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-ctx.Done():
-			}
+			_ = Pause(ctx, 100*time.Millisecond) // the loop looks at the context itself
 			continue
 		}
 		for e := range canaries.ResultChan() {
@@ -154,4 +151,14 @@ func (w *World) Command(ctx context.Context, name, text string) error {
 	c := &v1beta1.Canary{ObjectMeta: w.meta(name)}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1beta1.CommandAnnotation, text)
 	return w.Client.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(patch)))
+}
+
+// Pause waits, or returns the context's error.
+func Pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
