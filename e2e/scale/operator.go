@@ -66,13 +66,21 @@ func (o *operator) start(ctx context.Context) (err error) {
 
 func (o *operator) stop() { o.Stop() }
 
-func (o *operator) restart(ctx context.Context) error {
+// pause stops the operator until its next start.
+func (o *operator) pause(ctx context.Context) error {
 	used, err := o.usage(ctx)
 	if err != nil {
 		return err
 	}
 	o.gone = used
 	o.stop()
+	return nil
+}
+
+func (o *operator) restart(ctx context.Context) error {
+	if err := o.pause(ctx); err != nil {
+		return err
+	}
 	return o.start(ctx)
 }
 
