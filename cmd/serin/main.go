@@ -49,6 +49,9 @@ func start(o options, wrong error, run func(context.Context) error) {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	slog.SetDefault(slog.New(o.logHandler(os.Stderr)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the caches are most of the memory, and there is time to spare
+	}
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)

@@ -53,7 +53,7 @@ func (o *operator) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for range 300 {
+	for range 1200 {
 		if _, err = o.scrape(ctx); err == nil {
 			return nil
 		}
