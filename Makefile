@@ -148,7 +148,7 @@ vulncheck: ## Known vulnerabilities in what is linked (skipped without their dat
 ##@ Release
 
 .PHONY: image
-image: ## The operator's image as dist/serin.tar, without a container engine (VERSION=, IMAGE=)
+image: ## The operator's image as dist/serin.tar and what is in it as dist/serin.cdx.json, without a container engine (VERSION=, IMAGE=)
 	go run ./deploy/image -o dist/serin.tar -version $(VERSION) -tag $(IMAGE):$(VERSION)
 
 .PHONY: image-loadtester

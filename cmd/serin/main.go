@@ -16,7 +16,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/internal/leases"
@@ -80,7 +79,8 @@ func run(ctx context.Context, o options) error {
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Shard: o.shard, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
-		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard, Workers: 32, Askers: 128,
+		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, ReferenceNamespaces: o.referenceNamespaces,
+		Guard: o.guard, Workers: 32, Askers: 128,
 	}, canary.Deps{
 		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.guard, o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
@@ -117,7 +117,7 @@ func newScheme() *runtime.Scheme {
 func managerOptions(o options) ctrl.Options {
 	return ctrl.Options{
 		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace, o.secretNamespaces...), Client: canary.ClientOptions(),
-		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                o.metrics(),
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: o.leaseKey().Name, LeaderElectionNamespace: o.leaderNamespace,
 		LeaderElectionLabels: leases.Labels(o.namespace, o.shard), LeaderElectionReleaseOnCancel: true,

@@ -122,7 +122,7 @@ func (r *Reconciler) letGoAtEnd(ctx context.Context) error {
 	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellingLimit)
 	defer cancel()
-	if r.Home == "" || r.outOfReach(client.ObjectKey{Namespace: r.Home}) != nil || !r.namespaceEnds(ctx, r.Home) {
+	if r.Home == "" || !r.watches(r.Home) || !r.namespaceEnds(ctx, r.Home) {
 		return nil
 	}
 	var l v1beta1.CanaryList

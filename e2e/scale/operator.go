@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -44,7 +43,7 @@ func (u usage) since(o usage) usage {
 
 // start starts the operator and waits until it answers.
 func (o *operator) start(ctx context.Context) (err error) {
-	address, err := freeAddress()
+	address, err := bare.FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -121,13 +120,3 @@ func histogram(f *dto.MetricFamily) (count uint64, sum time.Duration) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// freeAddress is one on this machine that nobody listens on yet.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close() //nolint:errcheck // nobody has used it
-	return l.Addr().String(), nil
-}
