@@ -339,6 +339,10 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Held string `json:"held,omitempty"`
 
+	// Queued is what the template holds in place of Revision while the primary is not back at From.
+	// +optional
+	Queued *RevisionStatus `json:"queued,omitempty"`
+
 	// PrimaryReplicas are the replicas that the primary had when the rollout began. It is not made
 	// smaller while the rollout runs.
 	// +optional

@@ -88,7 +88,7 @@ func (p *plan) unbake(o v1beta1.Outcome, reason, message string) {
 	p.promote(r.From)
 	p.status.Promotions = slices.DeleteFunc(p.status.Promotions, func(name string) bool { return name == bad })
 	p.status.Phase = v1beta1.PhasePromoting
-	p.enter(v1beta1.StepRestoring, 0)
+	p.enterRestoring()
 	t := Telling{Reason: "RollingBack", Moment: Held, Severity: Error, What: "rolling back " + r.Revision.Image, Why: message}
 	if warm {
 		p.status.CanaryWeight = v1beta1.FullWeight

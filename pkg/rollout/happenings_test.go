@@ -205,13 +205,7 @@ func commands(s *sim) []happening {
 		}
 	}
 	for _, text := range []string{"pause", "resume", "promote", "promote --full", "abort", "retry", "rollback", "restart"} {
-		all = append(all, meddle("kubectl serin "+text, func(s *sim) {
-			c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
-			if err != nil {
-				s.t.Fatalf("%v", err)
-			}
-			s.command = &Command{Command: c}
-		}))
+		all = append(all, meddle("kubectl serin "+text, func(s *sim) { s.give(text) }))
 	}
 	suspend := !s.c.Spec.Suspend
 	return append(all, meddle(fmt.Sprintf("spec.suspend %t", suspend), func(s *sim) { s.c.Spec.Suspend = suspend }))
@@ -242,6 +236,10 @@ func mischiefs(s *sim) []happening {
 	}
 	if p := s.primary; p != nil {
 		all = append(all, meddle("the primary's pods die", func(s *sim) { s.die("primary") }))
+	}
+	if s.failing() && !s.broken[s.c.Status.LastPromotedSpec] {
+		all = append(all, meddle("what is promoted does not start any more", (*sim).losePromoted),
+			meddle("what is promoted does not start any more, and a fix is pushed", func(s *sim) { s.losePromoted(); s.target.Revision = rev("6.0.9") }))
 	}
 	if s.canary != nil {
 		all = append(all, meddle("the canary's pods die", func(s *sim) { s.die("canary") }),
@@ -304,6 +302,43 @@ func (s *sim) die(role string) {
 	s.grow(role, p)
 }
 
+// failing is true while a promotion is tried or taken back: the canary has what has passed its analysis.
+func (s *sim) failing() bool {
+	r := s.c.Status.Rollout
+	return r != nil && r.EndedAt == nil && (r.Step == v1beta1.StepCopying || r.Step == v1beta1.StepRestoring) &&
+		s.canary != nil && s.canary.revision == r.Revision.Name
+}
+
+// losePromoted takes the primary's pods, for ever.
+func (s *sim) losePromoted() {
+	s.broken[s.c.Status.LastPromotedSpec] = true
+	s.die("primary")
+}
+
+// wayOut does what the status says where the primary cannot go back to what is promoted.
+func (s *sim) wayOut() {
+	st := &s.c.Status
+	r := st.Rollout
+	if r == nil || r.EndedAt != nil || r.Step != v1beta1.StepRestoring || !s.broken[st.LastPromotedSpec] || s.refused != "" {
+		return
+	}
+	if s.target.Revision.Name == st.LastPromotedSpec {
+		s.target.Revision = r.Revision
+	} else {
+		s.give("retry")
+	}
+	s.at(0, watched, func(*sim) {})
+}
+
+// give gives a command now.
+func (s *sim) give(text string) {
+	c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	s.command = &Command{Command: c}
+}
+
 // once kills the operator at its next commit.
 func once(s *sim) func() bool {
 	return func() bool { s.crash = nil; return true }
@@ -328,6 +363,10 @@ func (s *sim) allWell() {
 	s.gatewayWell()
 	s.back.stuck, s.back.stuckRoute = false, false
 	s.c.Spec.Suspend = false
+	if !s.failing() && len(s.broken) > 0 {
+		clear(s.broken)
+		s.grow("primary", s.primary)
+	}
 	if !s.back.asked {
 		s.target.Exists = true
 	}
@@ -371,7 +410,7 @@ func (s *sim) key() string {
 	if n := st.Repairs; n != nil {
 		k.add(fightOver(st), n.LastAt != nil && s.now.Sub(n.LastAt.Time) < recheck)
 	}
-	k.add(k.name(st.Rejected))
+	k.add(k.name(st.Rejected), s.broken[st.LastPromotedSpec])
 	if n := len(st.Promotions); n > 1 {
 		k.add(k.name(st.Promotions[n-2]))
 	}
@@ -385,7 +424,7 @@ func (s *sim) key() string {
 func (s *sim) rolloutKey(k *key, r *v1beta1.RolloutStatus) {
 	st := &s.c.Status
 	k.add(r.Step, k.name(r.Revision.Name), k.name(r.From.Name), r.Pinned, r.Outcome, overdue(s.now, r.Until), overdue(s.now, r.NextCheckAt), r.NextCheckAt != nil,
-		r.PrimaryReplicas, r.CanaryReplicas, digest(r.Rules), r.ExposedSince != nil)
+		r.PrimaryReplicas, r.CanaryReplicas, digest(r.Rules), r.ExposedSince != nil, k.name(nameOf(r.Queued)))
 	if r.Step == v1beta1.StepDraining {
 		k.add(age(s.now, r.Since.Time, recheck, drainBlind, drainDeadline))
 	}

@@ -113,6 +113,21 @@ var scenes = []scene{
 			s.setImage(30*time.Second, "6.0.1")
 			s.user(50*time.Second, "6.0.1 stops starting", func() { s.broken["podinfo-6.0.1"] = true })
 		}},
+	{name: "nothing starts on the primary, and a fix waits", lasts: 60 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "neither 6.0.0 nor 6.0.1 starts any more", func() { s.broken["podinfo-6.0.0"], s.broken["podinfo-6.0.1"] = true, true })
+			s.setImage(20*time.Minute, "6.0.2")
+			s.user(40*time.Minute, "6.0.1 starts again", func() { delete(s.broken, "podinfo-6.0.1") })
+			s.tell(41*time.Minute, "retry")
+		}},
+	{name: "the promoted revision is lost, and the new one set again", lasts: 25 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "6.0.0 does not start any more", func() { s.broken["podinfo-6.0.0"] = true; s.startup = 30 * time.Second })
+			s.setImage(60*time.Second, "6.0.0")
+			s.setImage(20*time.Minute, "6.0.1")
+		}},
 	{name: "tag moved after the analysis", lasts: 4 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		play: func(s *sim) {
 			s.setImage(30*time.Second, "6.0.1")
