@@ -485,7 +485,7 @@ func (s *sim) checkRaise(weight v1beta1.Weight) {
 		}
 	}
 	if weight < s.route.CanaryWeight && s.route.CanaryWeight != foreign && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
-		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v", weight, s.primary)
+		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v\n%s", weight, s.primary, s.out.String())
 	}
 }
 
