@@ -217,7 +217,7 @@ func mischiefs(s *sim) []happening {
 		meddle("the status is lost", func(s *sim) { s.c.Status = v1beta1.CanaryStatus{} }),
 		meddle("somebody scales the template", func(s *sim) { s.target.Replicas = 2 }),
 		meddle("somebody turns the Service", func(s *sim) { s.apex.ToPrimary = false }),
-		meddle("the operator is killed after its next commit", func(s *sim) { s.crash = once(s) }),
+		meddle("the operator is killed after its next commit", func(s *sim) { s.crash = once }),
 	}
 	for _, what := range []string{"primary", "canary", "route", "Service", "target"} {
 		all = append(all, meddle("the API server refuses to write the "+what, func(s *sim) { s.refused = what }))
@@ -235,7 +235,8 @@ func mischiefs(s *sim) []happening {
 			meddle("no listener leads to the route", func(s *sim) { s.route.Problem = &Problem{"NotAttached", "no listener"} }))
 	}
 	if p := s.primary; p != nil {
-		all = append(all, meddle("the primary's pods die", func(s *sim) { s.die("primary") }))
+		all = append(all, meddle("the primary's pods die", func(s *sim) { s.die("primary") }),
+			meddle("the operator is killed after its next commit, and the primary's pods die", func(s *sim) { s.crash = bereft("primary") }))
 	}
 	if s.failing() && !s.broken[s.c.Status.LastPromotedSpec] {
 		all = append(all, meddle("what is promoted does not start any more", (*sim).losePromoted),
@@ -243,6 +244,7 @@ func mischiefs(s *sim) []happening {
 	}
 	if s.canary != nil {
 		all = append(all, meddle("the canary's pods die", func(s *sim) { s.die("canary") }),
+			meddle("the operator is killed after its next commit, and the canary's pods die", func(s *sim) { s.crash = bereft("canary") }),
 			meddle("somebody deletes the canary's Deployment", func(s *sim) { s.canary = nil }))
 	}
 	if s.problems == nil {
@@ -297,15 +299,16 @@ func (s *sim) takeBack() {
 }
 
 func (s *sim) die(role string) {
-	p := s.side(role)
-	p.ready, p.old = 0, 0
-	s.grow(role, p)
+	if p := s.side(role); p != nil {
+		p.ready, p.old = 0, 0
+		s.grow(role, p)
+	}
 }
 
 // failing is true while a promotion is tried or taken back: the canary has what has passed its analysis.
 func (s *sim) failing() bool {
 	r := s.c.Status.Rollout
-	return r != nil && r.EndedAt == nil && (r.Step == v1beta1.StepCopying || r.Step == v1beta1.StepRestoring) &&
+	return r != nil && r.EndedAt == nil && s.c.Status.Release == nil && (r.Step == v1beta1.StepCopying || r.Step == v1beta1.StepRestoring) &&
 		s.canary != nil && s.canary.revision == r.Revision.Name
 }
 
@@ -319,7 +322,8 @@ func (s *sim) losePromoted() {
 func (s *sim) wayOut() {
 	st := &s.c.Status
 	r := st.Rollout
-	if r == nil || r.EndedAt != nil || r.Step != v1beta1.StepRestoring || !s.broken[st.LastPromotedSpec] || s.refused != "" {
+	obeyed := s.command == nil || st.Command != nil && st.Command.ID == s.command.ID
+	if r == nil || r.EndedAt != nil || r.Step != v1beta1.StepRestoring || st.Release != nil || !s.broken[st.LastPromotedSpec] || !obeyed {
 		return
 	}
 	if s.target.Revision.Name == st.LastPromotedSpec {
@@ -332,7 +336,8 @@ func (s *sim) wayOut() {
 
 // give gives a command now.
 func (s *sim) give(text string) {
-	c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
+	s.given++
+	c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.given))
 	if err != nil {
 		s.t.Fatalf("%v", err)
 	}
@@ -340,8 +345,17 @@ func (s *sim) give(text string) {
 }
 
 // once kills the operator at its next commit.
-func once(s *sim) func() bool {
-	return func() bool { s.crash = nil; return true }
+func once(s *sim) bool {
+	s.crash = nil
+	return true
+}
+
+// bereft kills the operator at its next commit, and the pods of a side before the next one looks.
+func bereft(role string) func(*sim) bool {
+	return func(s *sim) bool {
+		s.die(role)
+		return once(s)
+	}
 }
 
 // foreign is a weight that no strategy lists.
@@ -359,7 +373,7 @@ func (s *sim) gatewayWell() {
 // allWell ends whatever was wrong.
 func (s *sim) allWell() {
 	s.events = slices.DeleteFunc(s.events, func(e event) bool { return e.alarm })
-	s.reply, s.refused, s.problems, s.ahead, s.crash = wellMeaning, "", nil, "", nil
+	s.reply, s.refused, s.problems, s.ahead = wellMeaning, "", nil, ""
 	s.gatewayWell()
 	s.back.stuck, s.back.stuckRoute = false, false
 	s.c.Spec.Suspend = false
@@ -371,14 +385,9 @@ func (s *sim) allWell() {
 		s.target.Exists = true
 	}
 	s.at(0, watched, func(*sim) {})
-	if s.c.Status.PausedAt == nil {
-		return
+	if s.c.Status.PausedAt != nil {
+		s.give("resume")
 	}
-	c, err := v1beta1.ParseCommand(fmt.Sprintf("resume id=%d by=alice", s.now.UnixNano()+1))
-	if err != nil {
-		s.t.Fatalf("%v", err)
-	}
-	s.command = &Command{Command: c}
 }
 
 // calm is true where nothing is left of any meddling.
