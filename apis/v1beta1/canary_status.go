@@ -138,7 +138,8 @@ type CanaryStatus struct {
 	// +optional
 	Told int64 `json:"told,omitempty"`
 
-	// Sinks are those who have not been told everything up to Told: they could not be, or refused it.
+	// Sinks are those who have not been told everything up to Told: they are being told, could not be, or
+	// refused it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -464,7 +465,7 @@ type SinkStatus struct {
 	Name string `json:"name"`
 	// Told is the last transition that it was told. One that refuses what it is sent is told the next.
 	Told int64 `json:"told"`
-	// Message says why, in its own words.
+	// Message says why, in its own words; empty while it has not failed for a minute.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
