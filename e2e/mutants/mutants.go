@@ -58,8 +58,8 @@ var mutants = []mutant{
 	{
 		fault: "traffic goes back to a primary without ready pods",
 		file:  "pkg/rollout/end.go",
-		old:   "	case left && !p.primaryServes():\n",
-		new:   "	case left && p.status.CanaryWeight > v1beta1.FullWeight && !p.primaryServes():\n",
+		old:   "	case left && !p.primaryServes(), ",
+		new:   "	case left && p.status.CanaryWeight > v1beta1.FullWeight && !p.primaryServes(), ",
 		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts",
 	},
 }
