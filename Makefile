@@ -108,8 +108,8 @@ bench-scale: ## The same with many canaries and rollouts at once, as a table (SI
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./scale -only "$(ONLY)" $(SIZES)
 
 .PHONY: mutants
-mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices
-	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants
+mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices (ONLY=drained)
+	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants -only "$(ONLY)"
 
 # Their seeds run with the tests; what a run finds is kept as a seed in testdata/fuzz.
 FUZZTIME ?= 30s

@@ -82,6 +82,9 @@ func (r *Reconciler) seeAlerts(ctx context.Context, v *view) error {
 		}
 	}
 	for _, s := range v.canary.Status.Sinks {
+		if s.Message == "" {
+			continue // it is being told, or has failed a moment ago
+		}
 		v.warning("NotTold", "%s has not been told everything: %s", s.Name, s.Message)
 	}
 	return nil
