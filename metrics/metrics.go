@@ -6,6 +6,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/serin-dev/serin/pkg/dial"
@@ -26,12 +27,34 @@ type Provider interface {
 	Query(ctx context.Context, query string) (Result, error)
 }
 
-// Sampler is a provider that can also show the raw samples behind a selector. Counts of requests
-// come from them: differences of raw counters are exact where a rate is extrapolated.
-type Sampler interface {
-	// Samples returns the samples of the last window of every series that the selector matches,
-	// oldest first. No matching series is an empty answer, not an error.
-	Samples(ctx context.Context, selector string, window time.Duration) ([]Series, error)
+// Answer is what one of several queries came to.
+type Answer struct {
+	Result
+	Err error
+}
+
+// Bulk is a provider that answers many questions in one request, and shows the raw samples behind
+// selectors. Counts of requests come from those: differences of raw counters are exact where a rate is
+// extrapolated. The built-in checks of canaries are asked of one.
+type Bulk interface {
+	Provider
+	// QueryAll answers each query as Query does, in its place.
+	QueryAll(ctx context.Context, queries []string) []Answer
+	// Samples returns, in each selector's place, the samples of the last window of every series that it
+	// matches, oldest first. No matching series is an empty answer, not an error.
+	Samples(ctx context.Context, selectors []Selector, window time.Duration) ([][]Series, error)
+}
+
+// Selector names what a proxy counts of one thing: the series whose label matches a regular expression
+// as a whole. The zero value selects nothing.
+type Selector struct{ Series, Label, Pattern string }
+
+// String is the selector in PromQL.
+func (s Selector) String() string {
+	if s == (Selector{}) {
+		return ""
+	}
+	return fmt.Sprintf("%s{%s=~%q}", s.Series, s.Label, s.Pattern)
 }
 
 // Series is one time series; Samples are oldest first.
@@ -72,6 +95,16 @@ func (s Series) After(t time.Time) Series {
 		}
 	}
 	return Series{Labels: s.Labels}
+}
+
+// Until drops the samples taken after t.
+func (s Series) Until(t time.Time) Series {
+	for i, p := range s.Samples {
+		if p.At.After(t) {
+			return Series{Labels: s.Labels, Samples: s.Samples[:i]}
+		}
+	}
+	return s
 }
 
 // Pinger is a provider that can say beforehand whether it would answer at all.

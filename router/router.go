@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -137,7 +138,7 @@ type Problem struct {
 }
 
 // Telemetry names the series by which a proxy tells what it did with a target's traffic.
-// The two queries are templates of package metrics; the selectors are PromQL series selectors.
+// The queries are templates of package metrics that come to vectors.
 type Telemetry struct {
 	// SuccessRate is a query for the canary's share of requests without a server error, in percent
 	// (0 to 100), over {{ interval }}.
@@ -147,9 +148,18 @@ type Telemetry struct {
 	// PrimarySuccessRate and PrimaryLatency are the same of the primary.
 	PrimarySuccessRate, PrimaryLatency string
 	// PrimaryRequests and CanaryRequests select monotonic counters, one or more series a side.
-	PrimaryRequests, CanaryRequests string
-	// CanaryActive and PrimaryActive select gauges of the requests in flight. Empty where the proxy has none.
-	PrimaryActive, CanaryActive string
+	PrimaryRequests, CanaryRequests Selector
+	// CanaryActive and PrimaryActive select gauges of the requests in flight. Zero where the proxy has none.
+	PrimaryActive, CanaryActive Selector
+}
+
+// Selector names what a proxy counts of one side: the series whose label matches a regular expression as
+// a whole. The zero value selects nothing.
+type Selector struct{ Series, Label, Pattern string }
+
+// Matching is the selector in PromQL, with more matchers such as code="200" beside its own.
+func (s Selector) Matching(more ...string) string {
+	return fmt.Sprintf("%s{%s}", s.Series, strings.Join(append([]string{fmt.Sprintf("%s=~%q", s.Label, s.Pattern)}, more...), ","))
 }
 
 // Router moves the traffic of canaries. Every method is idempotent and safe to repeat after a crash.

@@ -77,7 +77,7 @@ func run(ctx context.Context, o options) error {
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Shard: o.shard, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
-		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard, Workers: 8, Askers: 32,
+		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard, Workers: 8, Askers: 128,
 	}, canary.Deps{
 		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.guard, o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,6 +13,7 @@ import (
 	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/pkg/analysis"
 	"github.com/serin-dev/serin/pkg/rollout"
+	"github.com/serin-dev/serin/router"
 )
 
 // answer puts one question. What goes wrong is an answer too.
@@ -37,41 +39,60 @@ func unanswered(err error) rollout.Answer {
 }
 
 func (r *Reconciler) measure(ctx context.Context, in inquiry) analysis.Measurement {
-	p, query, err := r.providers.of(ctx, r, in, *in.Metric)
+	if builtinQuery(in) != "" {
+		return r.measureBuiltin(ctx, in)
+	}
+	p, query, err := r.providers.of(ctx, r, in)
 	if err != nil {
 		return failure(err)
 	}
 	result, err := p.Query(ctx, query)
+	return r.measured(result, err)
+}
+
+// measureBuiltin asks for a built-in value and, in the same moment, for the requests that it stands on;
+// those are 0 where they cannot be counted.
+func (r *Reconciler) measureBuiltin(ctx context.Context, in inquiry) analysis.Measurement {
+	batch, query, err := r.providers.builtinOf(r, in)
+	if err != nil {
+		return failure(err)
+	}
+	counter := in.telemetry.CanaryRequests
+	if in.Primary {
+		counter = in.telemetry.PrimaryRequests
+	}
+	samples := batch.Samples(ctx, counters(counter), in.Window)
+	result, err := batch.Query(ctx, query)
+	m := r.measured(result, err)
+	found, err := samples()
+	if m.Evidence != analysis.Measured || err != nil {
+		return m
+	}
+	var within []metrics.Series
+	for _, series := range slices.Concat(found...) {
+		within = append(within, series.After(result.At.Add(-in.Window)).Until(result.At))
+	}
+	m.Requests, _ = increase(within, time.Time{})
+	return m
+}
+
+// counters are those that the proxy has.
+func counters(all ...router.Selector) (out []metrics.Selector) {
+	for _, c := range all {
+		if c != (router.Selector{}) {
+			out = append(out, metrics.Selector(c))
+		}
+	}
+	return out
+}
+
+func (r *Reconciler) measured(result metrics.Result, err error) analysis.Measurement {
 	m := analysis.Measurement{Evidence: analysis.Measured, Value: result.Value}
 	if err != nil {
 		m = failure(err)
 	}
 	r.Telemetry.Queried(m.Evidence)
-	if err != nil {
-		return m
-	}
-	if in.Metric.Name == v1beta1.MetricSuccessRate || in.Metric.Name == v1beta1.MetricDuration {
-		m.Requests = requestsIn(ctx, p, in)
-	}
 	return m
-}
-
-// requestsIn counts the requests that a built-in value stands on; 0 where the provider cannot.
-func requestsIn(ctx context.Context, p metrics.Provider, in inquiry) int64 {
-	s, ok := p.(metrics.Sampler)
-	counter := in.telemetry.CanaryRequests
-	if in.Primary {
-		counter = in.telemetry.PrimaryRequests
-	}
-	if !ok || counter == "" {
-		return 0
-	}
-	series, err := s.Samples(ctx, counter, in.Window)
-	if err != nil {
-		return 0
-	}
-	n, _ := increase(series, time.Time{})
-	return n
 }
 
 func failure(err error) analysis.Measurement {
@@ -98,18 +119,11 @@ func (r *Reconciler) callHook(ctx context.Context, in inquiry) analysis.Measurem
 
 // countShare counts the requests of each side since the weight can be in force.
 func (r *Reconciler) countShare(ctx context.Context, in inquiry) analysis.Counts {
-	s, err := r.sampler(in)
+	found, err := r.samples(ctx, in, in.telemetry.PrimaryRequests, in.telemetry.CanaryRequests)
 	if err != nil {
 		return analysis.Counts{Message: err.Error()}
 	}
-	primary, err := s.Samples(ctx, in.telemetry.PrimaryRequests, in.Window)
-	if err != nil {
-		return analysis.Counts{Message: err.Error()}
-	}
-	canary, err := s.Samples(ctx, in.telemetry.CanaryRequests, in.Window)
-	if err != nil {
-		return analysis.Counts{Message: err.Error()}
-	}
+	primary, canary := found[0], found[1]
 	p, okP := increase(primary, in.Since)
 	c, okC := increase(canary, in.Since)
 	if !okP || !okC {
@@ -121,29 +135,18 @@ func (r *Reconciler) countShare(ctx context.Context, in inquiry) analysis.Counts
 
 // countTraffic counts what still reaches the canary.
 func (r *Reconciler) countTraffic(ctx context.Context, in inquiry) analysis.Traffic {
-	s, err := r.sampler(in)
+	found, err := r.samples(ctx, in, in.telemetry.CanaryRequests, in.telemetry.CanaryActive)
 	if err != nil {
 		return analysis.Traffic{Message: err.Error()}
 	}
-	requests, err := s.Samples(ctx, in.telemetry.CanaryRequests, in.Window)
-	if err != nil {
-		return analysis.Traffic{Message: err.Error()}
-	}
-	n, ok := increase(requests, in.Since)
+	n, ok := increase(found[0], in.Since)
 	if !ok {
 		return analysis.Traffic{Message: "fewer than two samples of the request counter since the shift"}
 	}
 	t := analysis.Traffic{Known: true, New: n}
-	if in.telemetry.CanaryActive == "" {
-		return t
-	}
-	active, err := s.Samples(ctx, in.telemetry.CanaryActive, in.Window)
-	if err != nil {
-		return analysis.Traffic{Message: err.Error()}
-	}
-	for _, series := range active {
-		if n := len(series.Samples); n > 0 {
-			t.Active += int64(series.Samples[n-1].Value)
+	for _, series := range slices.Concat(found[1:]...) {
+		if now := series.After(in.Since).Samples; len(now) > 0 {
+			t.Active += int64(now[len(now)-1].Value)
 		}
 	}
 	return t
@@ -165,20 +168,17 @@ func increase(all []metrics.Series, t time.Time) (int64, bool) {
 	return int64(math.Round(sum)), known
 }
 
-// sampler is the Prometheus of the canary, by which requests are counted.
-func (r *Reconciler) sampler(in inquiry) (metrics.Sampler, error) {
-	if in.telemetry.CanaryRequests == "" {
+// samples asks for the counters that the proxy has, of which the first is one, each in its place. Some
+// are from before the window.
+func (r *Reconciler) samples(ctx context.Context, in inquiry, all ...router.Selector) ([][]metrics.Series, error) {
+	if all[0] == (router.Selector{}) {
 		return nil, errors.New("the router has no request counters")
 	}
-	p, err := r.providers.builtin(r.metricsServer(in.canary))
+	batch, err := r.providers.builtin(r.metricsServer(in.canary))
 	if err != nil {
 		return nil, err
 	}
-	s, ok := p.(metrics.Sampler)
-	if !ok {
-		return nil, errors.New("the metrics server shows no raw samples")
-	}
-	return s, nil
+	return batch.Samples(ctx, counters(all...), in.Window)()
 }
 
 func (r *Reconciler) metricsServer(c *v1beta1.Canary) string {

@@ -100,7 +100,7 @@ func TestAPanicEndsNobodyElsesRollout(t *testing.T) {
 				}
 			}
 			w.prom.asked = func(query string) {
-				if strings.Contains(query, `"podinfo-canary"`) {
+				if strings.Contains(query, `/podinfo-canary"`) {
 					panics("the metrics")
 				}
 			}

@@ -22,18 +22,47 @@ type providers struct {
 	secrets  client.Reader
 	guard    *dial.Guard
 	kept     *kept[metrics.Provider]
+	batches  *kept[*metrics.Batch]
 }
 
-// of finds what answers a metric and renders its query over the question's window.
-func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1.CanaryMetric) (metrics.Provider, string, error) {
-	c := in.canary
-	target := c.CanaryName()
-	if in.Primary {
-		target = c.PrimaryName()
+// of finds what answers a metric of the user's and renders its query over the question's window.
+func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry) (provider metrics.Provider, query string, err error) {
+	c, m := in.canary, *in.Metric
+	switch {
+	case m.TemplateRef != nil:
+		provider, query, err = p.template(ctx, r.client, templateKey(c, m))
+	case m.Query != "":
+		query = m.Query
+		provider, err = p.build(providerPrometheus, metrics.Config{Address: r.metricsServer(c)})
+	default:
+		err = fmt.Errorf("%w: metric %s is neither built in nor has a query or a templateRef", metrics.ErrBadQuery, m.Name)
 	}
+	if err != nil {
+		return nil, "", err
+	}
+	query, err = metrics.Render(query, variables(in))
+	// A query written where the target itself is analysed names the primary as {{ target }}-primary.
+	return provider, strings.ReplaceAll(query, c.CanaryName()+"-"+v1beta1.RolePrimary, c.PrimaryName()), err
+}
+
+// builtinOf finds what answers a built-in metric and renders its query over the question's window.
+func (p *providers) builtinOf(r *Reconciler, in inquiry) (*metrics.Batch, string, error) {
+	batch, err := p.builtin(r.metricsServer(in.canary))
+	if err != nil {
+		return nil, "", err
+	}
+	query, err := metrics.Render(builtinQuery(in), variables(in))
+	return batch, query, err
+}
+
+func variables(in inquiry) metrics.Vars {
+	c := in.canary
 	vars := metrics.Vars{
-		Name: c.Name, Namespace: c.Namespace, Target: target, Service: c.ApexName(),
-		Interval: in.Window, Variables: m.TemplateVariables,
+		Name: c.Name, Namespace: c.Namespace, Target: c.CanaryName(), Service: c.ApexName(),
+		Interval: in.Window, Variables: in.Metric.TemplateVariables,
+	}
+	if in.Primary {
+		vars.Target = c.PrimaryName()
 	}
 	if c.Spec.IngressRef != nil {
 		vars.Ingress = c.Spec.IngressRef.Name
@@ -41,45 +70,41 @@ func (p *providers) of(ctx context.Context, r *Reconciler, in inquiry, m v1beta1
 	if c.Spec.RouteRef != nil {
 		vars.Route = c.Spec.RouteRef.Name
 	}
-	query := m.Query
-	var provider metrics.Provider
-	var err error
-	switch {
-	case m.TemplateRef != nil:
-		provider, query, err = p.template(ctx, r.client, templateKey(c, m))
-	default:
-		provider, err = p.builtin(r.metricsServer(c))
-		if query == "" {
-			query = builtinQuery(m.Name, in)
-		}
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	if query == "" {
-		return nil, "", fmt.Errorf("%w: metric %s is neither built in nor has a query or a templateRef", metrics.ErrBadQuery, m.Name)
-	}
-	query, err = metrics.Render(query, vars)
-	// A query written where the target itself is analysed names the primary as {{ target }}-primary.
-	return provider, strings.ReplaceAll(query, c.CanaryName()+"-"+v1beta1.RolePrimary, c.PrimaryName()), err
+	return vars
 }
 
-func builtinQuery(name string, in inquiry) string {
+// builtinQuery is empty for a metric of the user's.
+func builtinQuery(in inquiry) string {
+	m := in.Metric
+	if m.TemplateRef != nil || m.Query != "" {
+		return ""
+	}
 	switch {
-	case name == v1beta1.MetricSuccessRate && in.Primary:
+	case m.Name == v1beta1.MetricSuccessRate && in.Primary:
 		return in.telemetry.PrimarySuccessRate
-	case name == v1beta1.MetricSuccessRate:
+	case m.Name == v1beta1.MetricSuccessRate:
 		return in.telemetry.SuccessRate
-	case name == v1beta1.MetricDuration && in.Primary:
+	case m.Name == v1beta1.MetricDuration && in.Primary:
 		return in.telemetry.PrimaryLatency
-	case name == v1beta1.MetricDuration:
+	case m.Name == v1beta1.MetricDuration:
 		return in.telemetry.Latency
 	}
 	return ""
 }
 
-func (p *providers) builtin(address string) (metrics.Provider, error) {
-	return p.build(providerPrometheus, metrics.Config{Address: address})
+// builtin asks one Prometheus for all canaries that name it.
+func (p *providers) builtin(address string) (*metrics.Batch, error) {
+	return p.batches.get(providerPrometheus, address, func() (*metrics.Batch, error) {
+		built, err := p.build(providerPrometheus, metrics.Config{Address: address})
+		if err != nil {
+			return nil, err
+		}
+		bulk, ok := built.(metrics.Bulk)
+		if !ok {
+			return nil, fmt.Errorf("%w: the provider %s does not answer for many at once", metrics.ErrBadQuery, providerPrometheus)
+		}
+		return metrics.NewBatch(bulk), nil
+	})
 }
 
 func (p *providers) template(ctx context.Context, c client.Reader, key client.ObjectKey) (metrics.Provider, string, error) {

@@ -166,7 +166,7 @@ func assemble(o Options, d Deps, c client.Client, live client.Reader) *Reconcile
 	fresh := newFreshClient(c, d.Now)
 	r := &Reconciler{Options: o, Deps: d, client: fresh, live: live, wake: make(chan event.GenericEvent, 1024)}
 	r.revisions = revision.Store{Client: fresh, Live: live, Tracks: o.tracks}
-	r.providers = providers{registry: d.Metrics, secrets: live, guard: o.Guard, kept: &kept[metrics.Provider]{}}
+	r.providers = providers{registry: d.Metrics, secrets: live, guard: o.Guard, kept: &kept[metrics.Provider]{}, batches: &kept[*metrics.Batch]{}}
 	r.hooks = hooks{caller: d.Hooks, secrets: live}
 	r.asker = newAsker(o.Askers, r.answer, r.wakeUp)
 	r.teller = newTeller(&audience{client: fresh, own: d.Notifiers, hooks: r.hooks, eventWebhook: o.EventWebhook, cluster: o.ClusterName,

@@ -20,14 +20,14 @@ type Provider struct {
 	now     func() time.Time
 	values  map[string]float64
 	errs    map[string]error
-	series  map[string][]metrics.Series
+	series  map[metrics.Selector][]metrics.Series
 	failure error
 	queries []string
 }
 
 var (
 	_ metrics.Provider = (*Provider)(nil)
-	_ metrics.Sampler  = (*Provider)(nil)
+	_ metrics.Bulk     = (*Provider)(nil)
 	_ metrics.Pinger   = (*Provider)(nil)
 )
 
@@ -37,7 +37,7 @@ func New() *Provider {
 		now:    time.Now,
 		values: map[string]float64{},
 		errs:   map[string]error{},
-		series: map[string][]metrics.Series{},
+		series: map[metrics.Selector][]metrics.Series{},
 	}
 }
 
@@ -65,7 +65,7 @@ func (p *Provider) SetError(query string, err error) {
 }
 
 // SetSeries makes a selector match these series and no others.
-func (p *Provider) SetSeries(selector string, series ...metrics.Series) {
+func (p *Provider) SetSeries(selector metrics.Selector, series ...metrics.Series) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.series[selector] = series
@@ -99,20 +99,37 @@ func (p *Provider) Query(ctx context.Context, query string) (metrics.Result, err
 	return metrics.Result{Value: v, At: p.now()}, nil
 }
 
+// QueryAll answers each as Query does.
+func (p *Provider) QueryAll(ctx context.Context, queries []string) []metrics.Answer {
+	return Each(ctx, p.Query, queries)
+}
+
+// Each asks one query after the other.
+func Each(ctx context.Context, query func(context.Context, string) (metrics.Result, error), queries []string) []metrics.Answer {
+	var out []metrics.Answer
+	for _, q := range queries {
+		r, err := query(ctx, q)
+		out = append(out, metrics.Answer{Result: r, Err: err})
+	}
+	return out
+}
+
 // Samples answers what SetSeries said, cut to the window.
-func (p *Provider) Samples(ctx context.Context, selector string, window time.Duration) ([]metrics.Series, error) {
+func (p *Provider) Samples(ctx context.Context, selectors []metrics.Selector, window time.Duration) ([][]metrics.Series, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.ask(ctx, selector); err != nil {
-		return nil, err
-	}
-	var out []metrics.Series
-	for _, s := range p.series[selector] {
-		if s = s.After(p.now().Add(-window)); len(s.Samples) > 0 {
-			out = append(out, metrics.Series{Labels: s.Labels, Samples: slices.Clone(s.Samples)})
+	out := make([][]metrics.Series, len(selectors))
+	for i, selector := range selectors {
+		if err := p.ask(ctx, selector.String()); err != nil {
+			return nil, err
 		}
+		for _, s := range p.series[selector] {
+			if s = s.After(p.now().Add(-window)); len(s.Samples) > 0 {
+				out[i] = append(out[i], metrics.Series{Labels: s.Labels, Samples: slices.Clone(s.Samples)})
+			}
+		}
+		slices.SortFunc(out[i], func(a, b metrics.Series) int { return cmp.Compare(a.Labels, b.Labels) })
 	}
-	slices.SortFunc(out, func(a, b metrics.Series) int { return cmp.Compare(a.Labels, b.Labels) })
 	return out, nil
 }
 

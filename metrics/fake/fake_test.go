@@ -16,22 +16,26 @@ import (
 func TestConformance(t *testing.T) {
 	p, down := fake.New(), fake.New()
 	down.Fail(errors.New("connection refused"))
+	bad := metrics.Selector{Series: "((("}
+	p.SetError(bad.String(), &metrics.Failure{Kind: metrics.ErrBadQuery, Reason: "unclosed", Query: bad.String()})
 	p.SetError("(((", &metrics.Failure{Kind: metrics.ErrBadQuery, Reason: "unclosed", Query: "((("})
 	fed := 0
 	next := func() string { fed++; return fmt.Sprintf("query-%d", fed) }
 
 	metricstest.Run(t, metricstest.Harness{
-		Provider:  p,
-		Down:      down,
-		Nothing:   "nothing",
-		Malformed: "(((",
+		Provider:    p,
+		Down:        down,
+		Nothing:     "nothing",
+		Malformed:   "(((",
+		NoSeries:    metrics.Selector{Series: "nothing"},
+		BadSelector: bad,
 		Number: func(_ *testing.T, v float64) string {
 			query := next()
 			p.Set(query, v)
 			return query
 		},
-		Counter: func(_ *testing.T, scrapes ...float64) string {
-			selector := next()
+		Counter: func(_ *testing.T, scrapes ...float64) metrics.Selector {
+			selector := metrics.Selector{Series: "requests_total", Label: "of", Pattern: next()}
 			p.SetSeries(selector, counter(time.Now(), scrapes...))
 			return selector
 		},
@@ -65,15 +69,16 @@ func TestMemory(t *testing.T) {
 	if diff := cmp.Diff(metrics.Result{Value: 2, At: now}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
-	p.SetSeries("a", counter(now, 1, 2, 3))
-	series, err := p.Samples(t.Context(), "a", time.Second)
+	a := metrics.Selector{Series: "a", Label: "of", Pattern: "b"}
+	p.SetSeries(a, counter(now, 1, 2, 3))
+	series, err := p.Samples(t.Context(), []metrics.Selector{a}, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]metrics.Series{counter(now, 2, 3)}, series); diff != "" {
+	if diff := cmp.Diff([][]metrics.Series{{counter(now, 2, 3)}}, series); diff != "" {
 		t.Errorf("series (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"b", "b", "a"}, p.Queries()); diff != "" {
+	if diff := cmp.Diff([]string{"b", "b", `a{of=~"b"}`}, p.Queries()); diff != "" {
 		t.Errorf("queries (-want +got):\n%s", diff)
 	}
 }

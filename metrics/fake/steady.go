@@ -37,18 +37,34 @@ func (s *Steady) Query(ctx context.Context, query string) (metrics.Result, error
 	return r, err
 }
 
+// QueryAll answers each as Query does.
+func (s *Steady) QueryAll(ctx context.Context, queries []string) []metrics.Answer {
+	return Each(ctx, s.Query, queries)
+}
+
 // Samples has scrapes of the canary only: with nothing counted on the primary no share is known.
-func (s *Steady) Samples(ctx context.Context, selector string, window time.Duration) ([]metrics.Series, error) {
-	if found, err := s.Provider.Samples(ctx, selector, window); err != nil || len(found) > 0 || strings.Contains(selector, "primary") {
-		return found, err
+func (s *Steady) Samples(ctx context.Context, selectors []metrics.Selector, window time.Duration) ([][]metrics.Series, error) {
+	found, err := s.Provider.Samples(ctx, selectors, window)
+	if err != nil {
+		return nil, err
 	}
+	for i, selector := range selectors {
+		if len(found[i]) == 0 && !strings.Contains(selector.Pattern, "primary") {
+			found[i] = []metrics.Series{scrapes(selector, window)}
+		}
+	}
+	return found, nil
+}
+
+// scrapes show a counter that stands still, and no requests in flight.
+func scrapes(selector metrics.Selector, window time.Duration) metrics.Series {
 	value := 1000.0
-	if strings.Contains(selector, "active") {
+	if strings.Contains(selector.Series, "active") {
 		value = 0
 	}
-	series := metrics.Series{Labels: selector}
+	series := metrics.Series{Labels: selector.String()}
 	for at := window; at >= 0; at -= 200 * time.Millisecond {
 		series.Samples = append(series.Samples, metrics.Sample{At: time.Now().Add(-at), Value: value})
 	}
-	return []metrics.Series{series}, nil
+	return series
 }

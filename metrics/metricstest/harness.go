@@ -27,8 +27,10 @@ type Harness struct {
 	// backend has no such answer.
 	Several func(t *testing.T, n int) (query string)
 	// Counter feeds one counter, scraped once a second at these values, and returns a selector that
-	// matches it alone. Only for a provider that is a metrics.Sampler.
-	Counter func(t *testing.T, scrapes ...float64) (selector string)
+	// matches it alone; all of them have the label and differ in what it says. Only for a metrics.Bulk, as
+	// are NoSeries, which matches nothing, and BadSelector, which is not understood.
+	Counter               func(t *testing.T, scrapes ...float64) (selector metrics.Selector)
+	NoSeries, BadSelector metrics.Selector
 }
 
 // Run runs the whole suite. What a provider has no interface for is left out.
@@ -41,7 +43,8 @@ func Run(t *testing.T, h Harness) {
 	if _, ok := h.Provider.(metrics.Pinger); ok {
 		t.Run("Ping", func(t *testing.T) { ping(t, h) })
 	}
-	if s, ok := h.Provider.(metrics.Sampler); ok {
-		t.Run("Samples", func(t *testing.T) { samples(t, h, s) })
+	if b, ok := h.Provider.(metrics.Bulk); ok {
+		t.Run("QueryAll", func(t *testing.T) { together(t, h, b) })
+		t.Run("Samples", func(t *testing.T) { samples(t, h, b) })
 	}
 }

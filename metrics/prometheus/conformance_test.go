@@ -68,25 +68,28 @@ func (b *backend) several(t *testing.T, n int) string {
 	return gauge
 }
 
-func (b *backend) counter(t *testing.T, scrapes ...float64) string {
-	counter := b.name("total")
-	b.Set(counter, scrapes...)
-	b.comesTo(t, fmt.Sprintf("count_over_time(%s[1m]) >= bool %d", counter, len(scrapes)), 1)
-	return counter
+func (b *backend) counter(t *testing.T, scrapes ...float64) metrics.Selector {
+	selector := metrics.Selector{Series: "serin_counter_total", Label: "of", Pattern: b.name("counter")}
+	series := fmt.Sprintf("%s{of=%q}", selector.Series, selector.Pattern)
+	b.Set(series, scrapes...)
+	b.comesTo(t, fmt.Sprintf("count_over_time(%s[1m]) >= bool %d", series, len(scrapes)), 1)
+	return selector
 }
 
 func TestRealPrometheus(t *testing.T) {
 	b := newBackend(t)
 	t.Run("Conformance", func(t *testing.T) {
 		metricstest.Run(t, metricstest.Harness{
-			Provider:  b.provider,
-			Down:      newProvider(t, metrics.Config{Address: closedPort(t)}),
-			Reserved:  newProvider(t, metrics.Config{Address: "http://169.254.169.254"}),
-			Nothing:   "serin_nothing",
-			Malformed: "sum(",
-			Number:    b.number,
-			Several:   b.several,
-			Counter:   b.counter,
+			Provider:    b.provider,
+			Down:        newProvider(t, metrics.Config{Address: closedPort(t)}),
+			Reserved:    newProvider(t, metrics.Config{Address: "http://169.254.169.254"}),
+			Nothing:     "serin_nothing",
+			Malformed:   "sum(",
+			NoSeries:    metrics.Selector{Series: "serin_counter_total", Label: "of", Pattern: "nobody"},
+			BadSelector: metrics.Selector{Series: "serin_counter_total", Label: "of", Pattern: "("},
+			Number:      b.number,
+			Several:     b.several,
+			Counter:     b.counter,
 		})
 	})
 	t.Run("Shapes", func(t *testing.T) { shapes(t, b) })

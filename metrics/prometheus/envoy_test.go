@@ -67,10 +67,12 @@ func successRate(t *testing.T, b *backend) {
 		b.comesTo(t, render(t, rightRate, "burst"), 100)
 	})
 	t.Run("the raw counters tell how many requests there were", func(t *testing.T) {
-		got, err := b.provider.(metrics.Sampler).Samples(t.Context(), `envoy_cluster_upstream_rq{envoy_cluster_name="mixed"}`, time.Minute)
+		found, err := b.provider.(metrics.Bulk).Samples(t.Context(),
+			[]metrics.Selector{{Series: "envoy_cluster_upstream_rq", Label: "envoy_cluster_name", Pattern: "mixed"}}, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
+		got := found[0]
 		if len(got) != 3 {
 			t.Fatalf("got %d series, want one for each of 3 codes", len(got))
 		}

@@ -57,7 +57,13 @@ func FuzzReply(f *testing.F) {
 			t.Errorf("%v is no value", r.Value)
 		}
 		holdsContract(t, err)
-		_, err = p.Samples(t.Context(), "up", time.Minute)
+		for _, a := range p.QueryAll(t.Context(), []string{"up", "down"}) {
+			if a.Err == nil && !isFinite(a.Value) {
+				t.Errorf("%v is no value", a.Value)
+			}
+			holdsContract(t, a.Err)
+		}
+		_, err = p.Samples(t.Context(), []metrics.Selector{{Series: "up", Label: "job", Pattern: "a"}, {Series: "up", Label: "job", Pattern: "b|c"}}, time.Minute)
 		holdsContract(t, err)
 	})
 }

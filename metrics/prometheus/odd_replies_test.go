@@ -111,12 +111,47 @@ func TestOddSamples(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, reply(200, isJSON, strings.Replace(matrix, "%", c.result, 1)))
-			got, err := newProvider(t, metrics.Config{Address: address}).(metrics.Sampler).Samples(t.Context(), "x", time.Minute)
+			got, err := newProvider(t, metrics.Config{Address: address}).(metrics.Bulk).Samples(t.Context(),
+				[]metrics.Selector{{Series: "x", Label: "of", Pattern: "y"}}, time.Minute)
 			if !errors.Is(err, c.kind) {
 				t.Fatalf("got %v, want %v", err, c.kind)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if c.kind != nil {
+				return
+			}
+			if diff := cmp.Diff([][]metrics.Series{c.want}, got); diff != "" {
 				t.Errorf("series (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOddAnswersToManyQueries: whatever has not its question's mark is nobody's.
+func TestOddAnswersToManyQueries(t *testing.T) {
+	marked := func(place string) string {
+		return `{"metric":{"serin_question":"` + place + `"},"value":[1,"` + "5" + `"]}`
+	}
+	for name, c := range map[string]struct {
+		body  string
+		kinds []error
+	}{
+		"one is missing":             {vector("[" + marked("1") + "]"), []error{metrics.ErrNoData, nil}},
+		"one has two":                {vector("[" + marked("0") + "," + marked("0") + "," + marked("1") + "]"), []error{metrics.ErrBadQuery, nil}},
+		"marks that nobody gave":     {vector("[" + marked("2") + "," + marked("-1") + "," + marked("x") + "," + marked("0") + "]"), []error{nil, metrics.ErrNoData}},
+		"no marks at all":            {vector(`[{"metric":{},"value":[1,"5"]}]`), []error{metrics.ErrNoData, metrics.ErrNoData}},
+		"null":                       {vector("[null," + marked("0") + "]"), []error{nil, metrics.ErrNoData}},
+		"a matrix":                   {`{"status":"success","data":{"resultType":"matrix","result":[]}}`, []error{metrics.ErrUnavailable, metrics.ErrUnavailable}},
+		"an answer from some stores": {strings.Replace(vector("["+marked("0")+","+marked("1")+"]"), `{`, `{"warnings":["a store is away"],`, 1), []error{metrics.ErrUnavailable, metrics.ErrUnavailable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serve(t, reply(200, isJSON, c.body))
+			for i, a := range newProvider(t, metrics.Config{Address: address}).(metrics.Bulk).QueryAll(t.Context(), []string{"first", "second"}) {
+				if !errors.Is(a.Err, c.kinds[i]) {
+					t.Errorf("query %d: %v, want %v", i, a.Err, c.kinds[i])
+				}
+				if a.Err != nil && !strings.Contains(a.Err.Error(), []string{"first", "second"}[i]+")") {
+					t.Errorf("query %d is not named: %v", i, a.Err)
+				}
 			}
 		})
 	}

@@ -24,7 +24,7 @@ type Provider struct {
 
 var (
 	_ metrics.Provider = (*Provider)(nil)
-	_ metrics.Sampler  = (*Provider)(nil)
+	_ metrics.Bulk     = (*Provider)(nil)
 	_ metrics.Pinger   = (*Provider)(nil)
 	_ metrics.Factory  = New
 )
@@ -67,10 +67,10 @@ func (p *Provider) ask(ctx context.Context, query string) (model.Value, error) {
 
 // failure completes an error with what was asked where.
 func (p *Provider) failure(query string, err error) error {
-	f := &metrics.Failure{Kind: metrics.ErrUnavailable, Reason: err.Error()}
+	f := metrics.Failure{Kind: metrics.ErrUnavailable, Reason: err.Error()}
 	if known := (*metrics.Failure)(nil); errors.As(err, &known) {
-		f = known
+		f = *known // one error may be that of several queries
 	}
 	f.Reason, f.Address, f.Query = p.secrets.Replace(f.Reason), p.address, query
-	return f
+	return &f
 }

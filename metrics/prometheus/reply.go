@@ -42,6 +42,8 @@ func check(code int, body []byte) error {
 		return unavailable("%s; check the username and password, or the token, in the provider's secret", status(code))
 	case http.StatusTooManyRequests:
 		return unavailable("%s; it limits how often it is asked", status(code))
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		return badQuery("%s; the query is too long for what stands in between", status(code))
 	}
 	var e envelope
 	err := json.Unmarshal(body, &e)

@@ -84,25 +84,43 @@ func TestRequests(t *testing.T) {
 
 func TestSamplesAskForARange(t *testing.T) {
 	var last seen
-	p := newProvider(t, metrics.Config{Address: serve(t, recorder(&last))}).(metrics.Sampler)
+	p := newProvider(t, metrics.Config{Address: serve(t, recorder(&last))}).(metrics.Bulk)
 	for name, c := range map[string]struct {
 		window time.Duration
 		want   string
 	}{
-		"a window as it is":                    {90 * time.Second, `x{a="b"}[1m30s]`},
-		"parts of a second count":              {1500 * time.Millisecond, `x{a="b"}[1s500ms]`},
-		"less than a second is a second":       {time.Millisecond, `x{a="b"}[1s]`},
-		"a window that is not is a second too": {0, `x{a="b"}[1s]`},
+		"a window as it is":                    {90 * time.Second, `x{a=~"b|c"}[1m30s]`},
+		"parts of a second count":              {1500 * time.Millisecond, `x{a=~"b|c"}[1s500ms]`},
+		"less than a second is a second":       {time.Millisecond, `x{a=~"b|c"}[1s]`},
+		"a window that is not is a second too": {0, `x{a=~"b|c"}[1s]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := p.Samples(t.Context(), " x{a=\"b\"}\n", c.window)
-			if err == nil || !strings.Contains(err.Error(), "not the selector of a series") {
+			_, err := p.Samples(t.Context(), []metrics.Selector{{Series: "x", Label: "a", Pattern: "c"}, {Series: "x", Label: "a", Pattern: "b"}, {Series: "x", Label: "a", Pattern: "c"}}, c.window)
+			if err == nil || !strings.Contains(err.Error(), "without samples") {
 				t.Errorf("a vector where a range was asked for: %v", err)
 			}
 			if diff := cmp.Diff(c.want, last.Form.Get("query")); diff != "" {
 				t.Errorf("query (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestTooLongTogetherIsAskedOneByOne: what stands in between may take short requests only.
+func TestTooLongTogetherIsAskedOneByOne(t *testing.T) {
+	for _, code := range []int{http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge} {
+		address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.FormValue("query"), "label_replace") {
+				w.WriteHeader(code)
+				return
+			}
+			reply(200, isJSON, success)(w, r)
+		})
+		for i, a := range newProvider(t, metrics.Config{Address: address}).(metrics.Bulk).QueryAll(t.Context(), []string{"a", "b"}) {
+			if a.Err != nil || a.Value != 1 {
+				t.Errorf("HTTP %d: query %d came to %v, %v", code, i, a.Value, a.Err)
+			}
+		}
 	}
 }
 

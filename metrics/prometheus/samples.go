@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,24 +15,80 @@ import (
 	"github.com/serin-dev/serin/metrics"
 )
 
-// Samples asks for a range of the selector, which gives each scrape as it was stored, in the order
-// of the series' labels. A window of less than a second is taken as one second. Samples that are no
-// finite number are left out.
-func (p *Provider) Samples(ctx context.Context, selector string, window time.Duration) ([]metrics.Series, error) {
-	query := fmt.Sprintf("%s[%s]", strings.TrimSpace(selector), model.Duration(max(window, time.Second)))
-	v, err := p.ask(ctx, query)
-	if err != nil {
-		return nil, p.failure(query, err)
-	}
-	matrix, ok := v.(model.Matrix)
-	if !ok {
-		return nil, p.failure(query, badQuery("not the selector of a series, such as requests_total{pod=\"x\"}"))
-	}
-	out, err := series(matrix)
-	if err != nil {
-		return nil, p.failure(query, err)
+// Samples asks for a range of the selectors, which gives each scrape as it was stored, in the order
+// of the series' labels. Selectors that differ in their pattern only are asked about in one request. A
+// window of less than a second is taken as one second. Samples that are no finite number are left out.
+func (p *Provider) Samples(ctx context.Context, selectors []metrics.Selector, window time.Duration) ([][]metrics.Series, error) {
+	out := make([][]metrics.Series, len(selectors))
+	for _, alike := range grouped(selectors) {
+		asked := alike.selector(selectors)
+		query := fmt.Sprintf("%s[%s]", asked, model.Duration(max(window, time.Second)))
+		v, err := p.ask(ctx, query)
+		if err != nil {
+			return nil, p.failure(query, err)
+		}
+		matrix, ok := v.(model.Matrix)
+		if !ok {
+			return nil, p.failure(query, unavailable("an answer without samples, which is not Prometheus's"))
+		}
+		if err := alike.share(matrix, selectors, out); err != nil {
+			return nil, p.failure(query, err)
+		}
 	}
 	return out, nil
+}
+
+// group is the places of selectors that differ in their pattern only.
+type group []int
+
+func grouped(selectors []metrics.Selector) []group {
+	var out []group
+	place := map[metrics.Selector]int{}
+	for i, s := range selectors {
+		s.Pattern = ""
+		g, ok := place[s]
+		if !ok {
+			g = len(out)
+			place[s] = g
+			out = append(out, nil)
+		}
+		out[g] = append(out[g], i)
+	}
+	return out
+}
+
+// selector is one for the series of all of them.
+func (g group) selector(selectors []metrics.Selector) metrics.Selector {
+	all := selectors[g[0]]
+	var patterns []string
+	for _, i := range g {
+		patterns = append(patterns, selectors[i].Pattern)
+	}
+	slices.Sort(patterns)
+	all.Pattern = strings.Join(slices.Compact(patterns), "|")
+	return all
+}
+
+// share puts what was found where it was asked for. What the server matched for one selector needs no
+// second look.
+func (g group) share(found model.Matrix, selectors []metrics.Selector, out [][]metrics.Series) error {
+	for _, i := range g {
+		mine := found
+		if len(g) > 1 {
+			pattern, err := regexp.Compile("^(?:" + selectors[i].Pattern + ")$")
+			if err != nil {
+				return badQuery("the pattern %q is no regular expression", selectors[i].Pattern)
+			}
+			mine = slices.DeleteFunc(slices.Clone(found), func(s *model.SampleStream) bool {
+				return s != nil && !pattern.MatchString(string(s.Metric[model.LabelName(selectors[i].Label)]))
+			})
+		}
+		var err error
+		if out[i], err = series(mine); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func series(matrix model.Matrix) ([]metrics.Series, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-dev/serin/metrics"
 )
@@ -38,27 +39,13 @@ func shapes(t *testing.T, b *backend) {
 		})
 	}
 	t.Run("a scalar is a number", func(t *testing.T) { b.comesTo(t, "2 * 21", 42) })
-	t.Run("a selector with a range of its own is bad", func(t *testing.T) {
-		_, err := b.provider.(metrics.Sampler).Samples(t.Context(), pods+"[1m]", 0)
-		if !errors.Is(err, metrics.ErrBadQuery) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("an expression is not a selector", func(t *testing.T) {
-		_, err := b.provider.(metrics.Sampler).Samples(t.Context(), "sum("+pods+")", 0)
-		if !errors.Is(err, metrics.ErrBadQuery) {
-			t.Errorf("got %v", err)
-		}
-	})
 	t.Run("each series of a selector is a series of the answer, in the order of labels", func(t *testing.T) {
-		got, err := b.provider.(metrics.Sampler).Samples(t.Context(), pods, 0)
+		got, err := b.provider.(metrics.Bulk).Samples(t.Context(), []metrics.Selector{{Series: pods, Label: "pod", Pattern: "pod-.*"}}, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, s := range got {
-			if i > 0 && s.Labels <= got[i-1].Labels {
-				t.Errorf("%s stands after %s", s.Labels, got[i-1].Labels)
-			}
+		if len(got[0]) != 2 || got[0][0].Labels >= got[0][1].Labels {
+			t.Errorf("got %v, want pod-0 and pod-1 in this order", got)
 		}
 	})
 }

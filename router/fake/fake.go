@@ -132,14 +132,14 @@ func (r *Router) Release(_ context.Context, t router.Target) error {
 
 // Telemetry names series that no proxy writes.
 func (r *Router) Telemetry(t router.Target) router.Telemetry {
-	series := func(name, side string) string {
-		return fmt.Sprintf(`%s{namespace=%q,side=%q}`, name, t.Canary.Namespace, t.Apex+"-"+side)
+	series := func(name, side string) router.Selector {
+		return router.Selector{Series: name, Label: "service", Pattern: t.Canary.Namespace + "/" + t.Apex + "-" + side}
 	}
 	return router.Telemetry{
-		SuccessRate:        series("fake_success_rate", "canary"),
-		Latency:            series("fake_latency", "canary"),
-		PrimarySuccessRate: series("fake_success_rate", "primary"),
-		PrimaryLatency:     series("fake_latency", "primary"),
+		SuccessRate:        series("fake_success_rate", "canary").Matching(),
+		Latency:            series("fake_latency", "canary").Matching(),
+		PrimarySuccessRate: series("fake_success_rate", "primary").Matching(),
+		PrimaryLatency:     series("fake_latency", "primary").Matching(),
 		PrimaryRequests:    series("fake_requests_total", "primary"),
 		CanaryRequests:     series("fake_requests_total", "canary"),
 		PrimaryActive:      series("fake_requests_active", "primary"),

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/metrics"
 	"github.com/serin-dev/serin/router"
 )
 
@@ -256,13 +257,16 @@ func TestWhatAnImplementationLacks(t *testing.T) {
 	}
 }
 
+// promQL is what is asked of a selector.
+func promQL(s router.Selector) string { return metrics.Selector(s).String() }
+
 func TestTelemetry(t *testing.T) {
 	const traefik = `service=~"httproute-apps-podinfo-gw-.+-svc-apps-podinfo-canary-[0-9]+@kubernetesgateway|apps-podinfo-canary-http-9898@kubernetesgateway"`
 	for controller, want := range map[string][2]string{
 		"traefik.io/gateway-controller": {`traefik_service_requests_total{` + traefik + `}`,
 			`1000 * histogram_quantile(0.99, sum(rate(traefik_service_request_duration_seconds_bucket{` + traefik + `}[{{ interval }}])) by (le))`},
-		"projectcontour.io/gateway-controller": {`envoy_cluster_upstream_rq_total{envoy_cluster_name="apps_podinfo-canary_9898"}`,
-			`histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="apps_podinfo-canary_9898"}[{{ interval }}])) by (le))`},
+		"projectcontour.io/gateway-controller": {`envoy_cluster_upstream_rq_total{envoy_cluster_name=~"apps_podinfo-canary_9898"}`,
+			`histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=~"apps_podinfo-canary_9898"}[{{ interval }}])) by (le))`},
 		"example.com/of-ones-own": {"",
 			`1000 * histogram_quantile(0.99, sum(rate(http_request_duration_seconds_bucket{kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)?"}[{{ interval }}])) by (le))`},
 	} {
@@ -270,7 +274,7 @@ func TestTelemetry(t *testing.T) {
 		w.ensure(t, 1)
 		w.report(t, controller, accepted())
 		got := w.Telemetry(w.target)
-		if diff := cmp.Diff(want, [2]string{got.CanaryRequests, got.Latency}); diff != "" {
+		if diff := cmp.Diff(want, [2]string{promQL(got.CanaryRequests), got.Latency}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", controller, diff)
 		}
 	}

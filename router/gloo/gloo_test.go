@@ -55,9 +55,14 @@ func TestTelemetry(t *testing.T) {
 	// The apex is not named after the Canary or its target.
 	w.target.Apex, w.target.PrimaryService, w.target.CanaryService = "api", "api-primary", "api-canary"
 	const (
-		canaryName  = `envoy_cluster_name=~"apps-api-canaryupstream-9898_apps|kube-upstream_apps-api-canaryupstream-9898_apps_apps_api-canary_9898"`
-		primaryName = `envoy_cluster_name=~"apps-api-primaryupstream-9898_apps|kube-upstream_apps-api-primaryupstream-9898_apps_apps_api-primary_9898"`
+		canaryClusters  = "apps-api-canaryupstream-9898_apps|kube-upstream_apps-api-canaryupstream-9898_apps_apps_api-canary_9898"
+		primaryClusters = "apps-api-primaryupstream-9898_apps|kube-upstream_apps-api-primaryupstream-9898_apps_apps_api-primary_9898"
+		canaryName      = `envoy_cluster_name=~"` + canaryClusters + `"`
+		primaryName     = `envoy_cluster_name=~"` + primaryClusters + `"`
 	)
+	counted := func(series, clusters string) router.Selector {
+		return router.Selector{Series: series, Label: "envoy_cluster_name", Pattern: clusters}
+	}
 	want := router.Telemetry{
 		SuccessRate: `100 * (sum(rate(envoy_cluster_upstream_rq{` + canaryName + `,envoy_response_code!~"5.*"}[{{ interval }}])) or vector(0))` +
 			` / sum(rate(envoy_cluster_upstream_rq{` + canaryName + `}[{{ interval }}]))`,
@@ -65,10 +70,10 @@ func TestTelemetry(t *testing.T) {
 		PrimarySuccessRate: `100 * (sum(rate(envoy_cluster_upstream_rq{` + primaryName + `,envoy_response_code!~"5.*"}[{{ interval }}])) or vector(0))` +
 			` / sum(rate(envoy_cluster_upstream_rq{` + primaryName + `}[{{ interval }}]))`,
 		PrimaryLatency:  `histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{` + primaryName + `}[{{ interval }}])) by (le))`,
-		PrimaryRequests: `envoy_cluster_upstream_rq_total{` + primaryName + `}`,
-		CanaryRequests:  `envoy_cluster_upstream_rq_total{` + canaryName + `}`,
-		PrimaryActive:   `envoy_cluster_upstream_rq_active{` + primaryName + `}`,
-		CanaryActive:    `envoy_cluster_upstream_rq_active{` + canaryName + `}`,
+		PrimaryRequests: counted("envoy_cluster_upstream_rq_total", primaryClusters),
+		CanaryRequests:  counted("envoy_cluster_upstream_rq_total", canaryClusters),
+		PrimaryActive:   counted("envoy_cluster_upstream_rq_active", primaryClusters),
+		CanaryActive:    counted("envoy_cluster_upstream_rq_active", canaryClusters),
 	}
 	if diff := cmp.Diff(want, w.Telemetry(w.target)); diff != "" {
 		t.Errorf("telemetry (-want +got):\n%s", diff)

@@ -19,23 +19,23 @@ import (
 // does not exist before the first one.
 func (r *Router) Telemetry(t router.Target) router.Telemetry {
 	n := names{t}
-	selector := func(series string, s side, more string) string {
-		return fmt.Sprintf(`%s{envoy_cluster_name=~"%s|%s"%s}`, series, n.cluster(s), n.gatewayCluster(s), more)
+	selector := func(series string, s side) router.Selector {
+		return router.Selector{Series: series, Label: "envoy_cluster_name", Pattern: n.cluster(s) + "|" + n.gatewayCluster(s)}
 	}
-	const answers, times = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"
 	rate := func(s side) string {
+		answers := selector("envoy_cluster_upstream_rq", s)
 		return fmt.Sprintf("100 * (sum(rate(%s[{{ interval }}])) or vector(0)) / sum(rate(%s[{{ interval }}]))",
-			selector(answers, s, `,envoy_response_code!~"5.*"`), selector(answers, s, ""))
+			answers.Matching(`envoy_response_code!~"5.*"`), answers.Matching())
 	}
 	latency := func(s side) string {
-		return fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))", selector(times, s, ""))
+		return fmt.Sprintf("histogram_quantile(0.99, sum(rate(%s[{{ interval }}])) by (le))", selector("envoy_cluster_upstream_rq_time_bucket", s).Matching())
 	}
 	return router.Telemetry{
 		SuccessRate: rate(canary), Latency: latency(canary),
 		PrimarySuccessRate: rate(primary), PrimaryLatency: latency(primary),
-		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary, ""),
-		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary, ""),
-		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary, ""),
-		CanaryActive:    selector("envoy_cluster_upstream_rq_active", canary, ""),
+		PrimaryRequests: selector("envoy_cluster_upstream_rq_total", primary),
+		CanaryRequests:  selector("envoy_cluster_upstream_rq_total", canary),
+		PrimaryActive:   selector("envoy_cluster_upstream_rq_active", primary),
+		CanaryActive:    selector("envoy_cluster_upstream_rq_active", canary),
 	}
 }

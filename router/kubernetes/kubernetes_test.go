@@ -69,7 +69,7 @@ func TestTheBuiltInQueriesAreOfTheSidesPods(t *testing.T) {
 			t.Errorf("query %s\nwant  %s", rendered, want)
 		}
 	}
-	if got.PrimaryRequests+got.CanaryRequests+got.PrimaryActive+got.CanaryActive != "" {
+	if none := (router.Selector{}); got.PrimaryRequests != none || got.CanaryRequests != none || got.PrimaryActive != none || got.CanaryActive != none {
 		t.Errorf("counters of the pods are taken for those of a proxy: %+v", got)
 	}
 }

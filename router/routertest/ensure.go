@@ -115,10 +115,10 @@ func telemetry(t *testing.T, s Subject) {
 	if got.SuccessRate == "" || got.Latency == "" {
 		t.Errorf("a built-in query is missing: %+v", got)
 	}
-	if got.PrimaryRequests == "" || got.CanaryRequests == "" || got.PrimaryRequests == got.CanaryRequests {
+	if none := (router.Selector{}); got.PrimaryRequests == none || got.CanaryRequests == none || got.PrimaryRequests == got.CanaryRequests {
 		t.Errorf("the sides' counters cannot be told apart: %q, %q", got.PrimaryRequests, got.CanaryRequests)
 	}
-	if (got.PrimaryActive == "") != (got.CanaryActive == "") {
+	if (got.PrimaryActive == router.Selector{}) != (got.CanaryActive == router.Selector{}) {
 		t.Errorf("requests in flight are shown for one side only: %q, %q", got.PrimaryActive, got.CanaryActive)
 	}
 }

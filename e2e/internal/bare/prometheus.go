@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// Prometheus is the stub: every expression comes to 99.9, every counter of the canary stands still,
-// and the primary has none. Shares are therefore not verified, and a canary is drained as soon as it
+// Prometheus is the stub: every expression comes to 99.9, every counter of a canary stands still,
+// and a primary has none. Shares are therefore not verified, and a canary is drained as soon as it
 // is asked.
 type Prometheus struct {
 	*httptest.Server
@@ -31,16 +32,38 @@ func StartPrometheus() *Prometheus {
 // Queries is how many it has answered.
 func (p *Prometheus) Queries() int64 { return p.queries.Load() }
 
+// questions are the places of those that share a request, patterns what a selector's label has to match.
+var (
+	questions = regexp.MustCompile(`"serin_question", ("\d+")`)
+	patterns  = regexp.MustCompile(`(\w+)=~"([^"]*)"`)
+)
+
 func answer(query string, now time.Time) string {
-	switch {
-	case !strings.HasSuffix(query, "]"):
-		return fmt.Sprintf(`{"resultType":"vector","result":[{"metric":{},"value":[%d,"99.9"]}]}`, now.Unix())
-	case strings.Contains(query, "-primaryupstream-"):
-		return `{"resultType":"matrix","result":[]}`
+	if strings.HasSuffix(query, "]") {
+		return fmt.Sprintf(`{"resultType":"matrix","result":[%s]}`, strings.Join(counters(query, now), ","))
 	}
+	values := []string{fmt.Sprintf(`{"metric":{},"value":[%d,"99.9"]}`, now.Unix())}
+	if places := questions.FindAllStringSubmatch(query, -1); places != nil {
+		values = nil
+		for _, place := range places {
+			values = append(values, fmt.Sprintf(`{"metric":{"serin_question":%s},"value":[%d,"99.9"]}`, place[1], now.Unix()))
+		}
+	}
+	return fmt.Sprintf(`{"resultType":"vector","result":[%s]}`, strings.Join(values, ","))
+}
+
+// counters are those of the canaries that a selector asks about.
+func counters(query string, now time.Time) (series []string) {
 	var scrapes []string
 	for age := 30; age >= 0; age-- {
 		scrapes = append(scrapes, fmt.Sprintf(`[%d,"0"]`, now.Unix()-int64(age)))
 	}
-	return fmt.Sprintf(`{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}`, strings.Join(scrapes, ","))
+	for _, matcher := range patterns.FindAllStringSubmatch(query, -1) {
+		for name := range strings.SplitSeq(matcher[2], "|") {
+			if !strings.Contains(name, "-primary") {
+				series = append(series, fmt.Sprintf(`{"metric":{%q:%q},"values":[%s]}`, matcher[1], name, strings.Join(scrapes, ",")))
+			}
+		}
+	}
+	return series
 }
