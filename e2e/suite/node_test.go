@@ -135,14 +135,19 @@ func (n *standInNode) object() *corev1.Node {
 // lose takes the node's life away; its pods are bound elsewhere from now on.
 func (n *standInNode) lose() { n.lost.Store(true) }
 
-// remove takes the object away too, as a cloud does, so that Kubernetes forgets its pods.
+// remove takes the object away too, as a cloud does, so that Kubernetes forgets its pods. The Canary goes
+// before whoever binds the pods that its release needs.
 func (n *standInNode) remove() {
+	_, err := n.KubectlOutput(n.background(), "-n", n.ns, "delete", "canary", "podinfo", "--ignore-not-found", "--timeout=2m")
+	if err != nil {
+		n.Error(err)
+	}
 	n.cancel()
 	if err := <-n.ended; err != nil && !errors.Is(err, context.Canceled) {
 		n.Errorf("the stand-in node: %v", err)
 	}
 	n.must(client.IgnoreNotFound(n.Client.Delete(n.background(), n.object())))
-	_, err := n.KubectlOutput(n.background(), "-n", n.ns, "delete", "pods", "--field-selector=spec.nodeName="+goneNode, "--force", "--grace-period=0")
+	_, err = n.KubectlOutput(n.background(), "-n", n.ns, "delete", "pods", "--field-selector=spec.nodeName="+goneNode, "--force", "--grace-period=0")
 	n.must(err)
 }
 
