@@ -147,8 +147,9 @@ func (s *scene) wantTold(c *v1beta1.Canary, number int64) {
 		return
 	}
 	for i, e := range decided {
-		if e.Moment == string(rollout.Ended) { // its thread knows the revision
+		if e.Moment == string(rollout.Ended) { // its thread knows the revision, and measures the time itself
 			_, e.What, _ = strings.Cut(e.What, " ")
+			e.What, _, _ = strings.Cut(e.What, " after ")
 		}
 		if !strings.Contains(lines[i], strings.TrimSuffix(e.What, ".")) {
 			s.Errorf("rollout %d, line %d: %q, want %q", number, i, lines[i], e.What)
