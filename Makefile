@@ -108,8 +108,8 @@ bench-scale: ## The same with many canaries and rollouts at once, as a table (SI
 	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./scale -only "$(ONLY)" $(SIZES)
 
 .PHONY: mutants
-mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices
-	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants
+mutants: ## Take safety measures away in a copy of the source, one by one, and see which test notices (ONLY=drained)
+	@assets=$(ASSETS); cd e2e; KUBEBUILDER_ASSETS=$$assets go run ./mutants -only "$(ONLY)"
 
 # Their seeds run with the tests; what a run finds is kept as a seed in testdata/fuzz.
 FUZZTIME ?= 30s
@@ -148,7 +148,7 @@ vulncheck: ## Known vulnerabilities in what is linked (skipped without their dat
 ##@ Release
 
 .PHONY: image
-image: ## The operator's image as dist/serin.tar, without a container engine (VERSION=, IMAGE=)
+image: ## The operator's image as dist/serin.tar and what is in it as dist/serin.cdx.json, without a container engine (VERSION=, IMAGE=)
 	go run ./deploy/image -o dist/serin.tar -version $(VERSION) -tag $(IMAGE):$(VERSION)
 
 .PHONY: image-loadtester

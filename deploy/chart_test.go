@@ -17,6 +17,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 )
@@ -26,7 +27,7 @@ var everything = []string{
 	"--set", "prometheus.install=true",
 	"--set", "slack.url=https://hooks.example.com/x",
 	"--set", "slack.proxyUrl=http://user:password@proxy.example.com:3128",
-	"--set", "podMonitor.enabled=true",
+	"--set-json", `podMonitor={"enabled":true,"endpoint":{"authorization":{"credentials":{"name":"scraper","key":"token"}}}}`,
 	"--set", "serviceMonitor.enabled=true",
 	"--set", "podDisruptionBudget.enabled=true",
 	"--set", "leaderElection.replicaCount=2",
@@ -43,7 +44,7 @@ func TestFlagsFollowTheValues(t *testing.T) {
 	}{
 		"nothing set": {nil, []string{
 			"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name",
-			"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+			"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8443", "--metrics-auth=kubernetes", "--health-probe-bind-address=:8081", "--log-level=info",
 		}},
 		"what the field's users set": {
 			[]string{"--set", "meshProvider=istio,metricsServer=http://prometheus.monitoring:9090,clusterName=prod: eu,namespace=shop,logLevel=debug",
@@ -51,21 +52,37 @@ func TestFlagsFollowTheValues(t *testing.T) {
 			[]string{
 				"--provider=istio", "--metrics-server=http://prometheus.monitoring:9090", "--selector-labels=app,component",
 				"--slack-user=canary bird", "--slack-channel=#rollouts", "--cluster-name=prod: eu", "--namespace=shop",
-				"--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=debug",
+				"--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=0", "--health-probe-bind-address=:8081", "--log-level=debug",
 			},
 		},
 		"a share of the canaries": {
 			[]string{"--set", "shard=b"},
 			[]string{
 				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name", "--slack-user=serin",
-				"--shard=b", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+				"--shard=b", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8443", "--metrics-auth=kubernetes", "--health-probe-bind-address=:8081", "--log-level=info",
 			},
 		},
 		"the Prometheus that comes with it is asked": {
 			[]string{"--set", "prometheus.install=true,metricsServer=http://elsewhere:9090"},
 			[]string{
 				"--provider=gloo", "--metrics-server=http://serin-prometheus.serin-system:9090", "--selector-labels=app,name,app.kubernetes.io/name",
-				"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info",
+				"--slack-user=serin", "--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8443", "--metrics-auth=kubernetes", "--health-probe-bind-address=:8081", "--log-level=info",
+			},
+		},
+		"metrics for certificates": {
+			[]string{"--set", "namespace=shop,metrics.certSecret=metrics,slack.user=s"},
+			[]string{
+				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name", "--slack-user=s", "--namespace=shop",
+				"--config-tracking=true", "--leader-elect=true", "--metrics-bind-address=:8443", "--metrics-auth=certificate", "--metrics-cert-dir=/var/run/secrets/serin-metrics",
+				"--health-probe-bind-address=:8081", "--log-level=info",
+			},
+		},
+		"metrics for everybody, and templates of others": {
+			[]string{"--set", "metrics.auth=none,referenceNamespaces={ops,*},slack.user=s"},
+			[]string{
+				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name", "--slack-user=s",
+				"--config-tracking=true", "--reference-namespaces=ops,*", "--leader-elect=true", "--metrics-bind-address=:8080", "--metrics-auth=none",
+				"--health-probe-bind-address=:8081", "--log-level=info",
 			},
 		},
 		"load testers and more": {
@@ -74,7 +91,7 @@ func TestFlagsFollowTheValues(t *testing.T) {
 				"--provider=gloo", "--metrics-server=http://prometheus:9090", "--selector-labels=app,name,app.kubernetes.io/name",
 				"--slack-user=serin",
 				"--trusted-loadtesters=http://a/,http://b/", "--loadtester-token-file=/var/run/secrets/serin-loadtester/token",
-				"--config-tracking=true", "--allowed-addresses=10.0.0.0/8,fd00::/8,*.example.com,prometheus.shop,::1,127.0.0.1", "--leader-elect=false", "--metrics-bind-address=:8080", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
+				"--config-tracking=true", "--allowed-addresses=10.0.0.0/8,fd00::/8,*.example.com,prometheus.shop,::1,127.0.0.1", "--leader-elect=false", "--metrics-bind-address=:8443", "--metrics-auth=kubernetes", "--health-probe-bind-address=:8081", "--log-level=info", "--log-format=text",
 			},
 		},
 	} {
@@ -103,7 +120,7 @@ func TestTheOperatorKnowsItsFlags(t *testing.T) {
 			known["--"+found[1]] = true
 		}
 	}
-	given := append(slices.Clone(everything), "--set", "namespace=shop,clusterName=prod,slack.channel=c")
+	given := append(slices.Clone(everything), "--set", "namespace=shop,clusterName=prod,slack.channel=c,metrics.certSecret=x,podMonitor.enabled=false,serviceMonitor.enabled=false")
 	for _, all := range []objects{mustTemplate(t, given...), build(t, "kustomize")} {
 		_, c := operator(t, all)
 		for _, arg := range c.Args {
@@ -149,6 +166,26 @@ func TestAnUninstallReleasesEverythingFirst(t *testing.T) {
 	}
 	if selector.Matches(labels.Set(job.Spec.Template.Labels)) {
 		t.Error("the Job's pod counts as one of the operator's")
+	}
+}
+
+// TestTheReleaseJobCallsWhomTheOperatorCalls: what a hook or an alert leads to is allowed to both, and load testers
+// know both by their token.
+func TestTheReleaseJobCallsWhomTheOperatorCalls(t *testing.T) {
+	given := []string{"--set", "clusterName=prod,eventWebhook=http://events.test/,trustedLoadtesters={http://a/,http://b/},allowedAddresses={10.0.0.0/8},referenceNamespaces={ops}"}
+	pod, c := operator(t, mustTemplate(t, given...))
+	job := releaseJob(t, given...)
+	for _, flag := range []string{"--cluster-name", "--event-webhook", "--trusted-loadtesters", "--loadtester-token-file", "--allowed-addresses", "--reference-namespaces", "--metrics-server"} {
+		i := slices.IndexFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, flag+"=") })
+		if i < 0 || !slices.Contains(job.Containers[0].Args, c.Args[i]) {
+			t.Errorf("%s of the operator's %q is not in the Job's %q", flag, c.Args, job.Containers[0].Args)
+		}
+	}
+	if diff := cmp.Diff(pod.Volumes, job.Volumes); diff != "" {
+		t.Errorf("volumes (-operator +Job):\n%s", diff)
+	}
+	if diff := cmp.Diff(c.VolumeMounts, job.Containers[0].VolumeMounts); diff != "" {
+		t.Errorf("mounts (-operator +Job):\n%s", diff)
 	}
 }
 
@@ -315,7 +352,7 @@ func TestOneOperatorStopsBeforeTheNextWithoutLeaderElection(t *testing.T) {
 func TestMonitorsFindTheMetricsPort(t *testing.T) {
 	all := mustTemplate(t, everything...)
 	_, c := operator(t, all)
-	if i := slices.IndexFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == "metrics" }); i < 0 || c.Ports[i].ContainerPort != 8080 {
+	if i := slices.IndexFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == "metrics" }); i < 0 || c.Ports[i].ContainerPort != 8443 {
 		t.Errorf("ports %+v", c.Ports)
 	}
 	pod := find[*appsv1.Deployment](t, all, "serin").Spec.Template
@@ -335,6 +372,61 @@ func TestMonitorsFindTheMetricsPort(t *testing.T) {
 	prometheus := find[*corev1.Service](t, all, "serin-prometheus")
 	if prometheus.Labels["app.kubernetes.io/name"] == service.Labels["app.kubernetes.io/name"] {
 		t.Error("the operator's ServiceMonitor selects the Service of Prometheus too")
+	}
+}
+
+// TestMonitorsAreLetIn: a ServiceMonitor has Prometheus show its own token, and what a user says of an endpoint
+// has the last word.
+func TestMonitorsAreLetIn(t *testing.T) {
+	monitored := []string{"--set", "podMonitor.enabled=true,serviceMonitor.enabled=true"}
+	mutual := `{"tlsConfig":{"cert":{"secret":{"name":"scraper","key":"tls.crt"}}}}`
+	for name, tc := range map[string]struct {
+		args         []string
+		service, pod map[string]any
+	}{
+		"by a token": {
+			[]string{"--set-json", `podMonitor.endpoint={"authorization":{"credentials":{"name":"scraper","key":"token"}}}`},
+			map[string]any{"port": "metrics", "scheme": "https", "bearerTokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token", "tlsConfig": map[string]any{"insecureSkipVerify": true}},
+			map[string]any{"port": "metrics", "scheme": "https", "authorization": map[string]any{"credentials": map[string]any{"name": "scraper", "key": "token"}}, "tlsConfig": map[string]any{"insecureSkipVerify": true}},
+		},
+		"by a certificate": {
+			[]string{"--set", "metrics.auth=certificate,metrics.certSecret=x", "--set-json", "podMonitor.endpoint=" + mutual, "--set-json", "serviceMonitor.endpoint=" + mutual},
+			map[string]any{"port": "metrics", "scheme": "https", "tlsConfig": map[string]any{"cert": map[string]any{"secret": map[string]any{"name": "scraper", "key": "tls.crt"}}}},
+			map[string]any{"port": "metrics", "scheme": "https", "tlsConfig": map[string]any{"cert": map[string]any{"secret": map[string]any{"name": "scraper", "key": "tls.crt"}}}},
+		},
+		"by nothing": {[]string{"--set", "metrics.auth=none"}, map[string]any{"port": "metrics"}, map[string]any{"port": "metrics"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := mustTemplate(t, append(slices.Clone(monitored), tc.args...)...)
+			for kind, want := range map[string]map[string]any{"ServiceMonitor": tc.service, "PodMonitor": tc.pod} {
+				field := map[string]string{"ServiceMonitor": "endpoints", "PodMonitor": "podMetricsEndpoints"}[kind]
+				if diff := cmp.Diff([]any{want}, monitor(t, all, kind).Object["spec"].(map[string]any)[field]); diff != "" {
+					t.Errorf("endpoints of the %s (-want +got):\n%s", kind, diff)
+				}
+			}
+		})
+	}
+}
+
+func monitor(t *testing.T, all objects, kind string) *unstructured.Unstructured {
+	t.Helper()
+	for _, u := range list[*unstructured.Unstructured](all) {
+		if u.GetKind() == kind {
+			return u
+		}
+	}
+	t.Fatalf("no %s was rendered", kind)
+	return nil
+}
+
+// TestPodsAreAnnotatedForScrapersWithoutACredential: others would only collect refusals.
+func TestPodsAreAnnotatedForScrapersWithoutACredential(t *testing.T) {
+	for auth, want := range map[string]map[string]string{"none": {"prometheus.io/scrape": "true", "prometheus.io/port": "8080", "a": "b"}, "kubernetes": {"a": "b"}} {
+		got := find[*appsv1.Deployment](t, mustTemplate(t, "--set", "podAnnotations.a=b,metrics.auth="+auth), "serin").Spec.Template.Annotations
+		delete(got, "checksum/slack")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("annotations with %s (-want +got):\n%s", auth, diff)
+		}
 	}
 }
 

@@ -15,6 +15,11 @@ import (
 func rights(rules []rbacv1.PolicyRule) []string {
 	found := map[string]bool{}
 	for _, r := range rules {
+		for _, url := range r.NonResourceURLs {
+			for _, verb := range r.Verbs {
+				found[url+" "+verb] = true
+			}
+		}
 		for _, group := range r.APIGroups {
 			for _, resource := range r.Resources {
 				for _, verb := range r.Verbs {
@@ -36,6 +41,7 @@ func TestClusterWideInstallHasTheRulesOfTheSource(t *testing.T) {
 	all := mustTemplate(t)
 	for name, file := range map[string]string{
 		"serin": "role.yaml", "serin-installs": "installs-role.yaml", "serin-configs": "configs-role.yaml", "serin-view": "view-role.yaml", "serin-edit": "edit-role.yaml",
+		"serin-metrics": "metrics-role.yaml", "serin-metrics-reader": "metrics-reader-role.yaml",
 	} {
 		if diff := cmp.Diff(rights(role(t, file).Rules), rights(find[*rbacv1.ClusterRole](t, all, name).Rules)); diff != "" {
 			t.Errorf("ClusterRole %s is not deploy/rbac/%s (-want +got):\n%s", name, file, diff)
@@ -45,7 +51,7 @@ func TestClusterWideInstallHasTheRulesOfTheSource(t *testing.T) {
 	if leader.Namespace != namespace {
 		t.Errorf("leader election in namespace %q", leader.Namespace)
 	}
-	for _, name := range []string{"serin", "serin-installs", "serin-configs"} {
+	for _, name := range []string{"serin", "serin-installs", "serin-configs", "serin-metrics"} {
 		if b := find[*rbacv1.ClusterRoleBinding](t, all, name); b.RoleRef.Name != name || b.Subjects[0].Name != "serin" || b.Subjects[0].Namespace != namespace {
 			t.Errorf("ClusterRoleBinding %s: %+v %+v", name, b.RoleRef, b.Subjects)
 		}
@@ -56,6 +62,11 @@ func TestNamespacedInstallHasRightsThereOnly(t *testing.T) {
 	all := mustTemplate(t, "--set", "namespace=shop")
 	if bindings := list[*rbacv1.ClusterRoleBinding](all); len(bindings) > 0 {
 		t.Errorf("ClusterRoleBinding %s gives rights everywhere", bindings[0].Name)
+	}
+	for _, r := range list[*rbacv1.ClusterRole](all) {
+		if r.Name != "serin-view" && r.Name != "serin-edit" { // for people, not for the operator
+			t.Errorf("ClusterRole %s is for no namespace", r.Name)
+		}
 	}
 	for name, file := range map[string]string{"serin": "role.yaml", "serin-installs": "installs-role.yaml", "serin-configs": "configs-role.yaml"} {
 		got := find[*rbacv1.Role](t, all, name)

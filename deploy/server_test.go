@@ -119,9 +119,10 @@ func TestServerTakesWhatTheChartRenders(t *testing.T) {
 	c := newCluster(t)
 	c.namespaces(t, namespace, "test", "shop")
 	for name, args := range map[string][]string{
-		"defaults":      nil,
-		"everything":    everything,
-		"one namespace": append(slices.Clone(everything), "--set", "namespace=shop,prometheus.namespaces={test,shop}"),
+		"defaults":   nil,
+		"everything": everything,
+		"one namespace": append(slices.Clone(everything), "--set", "namespace=shop,prometheus.namespaces={test,shop},metrics.certSecret=metrics",
+			"--set-json", `podMonitor.endpoint={"tlsConfig":{"certFile":"/tls.crt"}}`, "--set-json", `serviceMonitor.endpoint={"tlsConfig":{"certFile":"/tls.crt"}}`),
 		"much on the pod": {"--set-json", `tolerations=[{"key":"a","operator":"Exists"}]`, "--set-json", `nodeSelector={"a":"b"}`,
 			"--set-json", `affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Exists"}]}]}}}`,
 			"--set-json", `additionalVolumes=[{"name":"ca","configMap":{"name":"ca"}}]`, "--set-json", `additionalVolumeMounts=[{"name":"ca","mountPath":"/ca"}]`,
@@ -353,6 +354,7 @@ func (c cluster) hasRights(t *testing.T, account string) {
 		"read such a Secret somewhere else":  {in("shop", "get", "secrets", "", "keys"), false},
 		"list Secrets":                       {in(namespace, "list", "secrets", "", ""), false},
 		"run commands in pods":               {in("shop", "create", "pods/exec", "", ""), false},
+		"ask whose a token is":               {in("", "create", "tokenreviews", "authentication.k8s.io", ""), true},
 		"give itself rights":                 {in("shop", "create", "rolebindings", "rbac.authorization.k8s.io", ""), false},
 		"make tokens of service accounts":    {in("shop", "create", "serviceaccounts/token", "", ""), false},
 		"copy ConfigMaps":                    {in("shop", "create", "configmaps", "", ""), true},

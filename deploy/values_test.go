@@ -39,6 +39,14 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"an argument that is no flag":  {[]string{"--set", "extraArgs={log-level=debug}"}, "extraArgs"},
 		"a bot that knows no channel":  {[]string{"--set", "slack.token=x"}, "slack.token needs slack.channel"},
 		"two places for slack's token": {[]string{"--set", "slack.token=x,slack.channel=c,slack.existingSecret=y"}, "set one or the other"},
+		"references by a pattern":      {[]string{"--set-json", `referenceNamespaces=["team-*"]`}, "referenceNamespaces"},
+		"metrics for whom":             {[]string{"--set", "metrics.auth=tls"}, "auth"},
+		"rights beyond its namespace":  {[]string{"--set", "namespace=shop,metrics.auth=kubernetes"}, "metrics.auth=kubernetes needs rights that reach beyond a namespace"},
+		"certificates of nobody":       {[]string{"--set", "metrics.auth=certificate"}, "metrics.auth=certificate needs metrics.certSecret"},
+		"a certificate in plain HTTP":  {[]string{"--set", "metrics.auth=none,metrics.certSecret=x"}, "metrics.certSecret has no effect with metrics.auth=none"},
+		"a monitor of nothing":         {[]string{"--set", "namespace=shop,podMonitor.enabled=true"}, "podMonitor.enabled has nothing to scrape"},
+		"a monitor without a token":    {[]string{"--set", "podMonitor.enabled=true"}, "podMonitor would not be let in: set podMonitor.endpoint.authorization.credentials"},
+		"a monitor that is nobody":     {[]string{"--set", "namespace=shop,metrics.certSecret=x,serviceMonitor.enabled=true"}, "serviceMonitor would not be let in: set serviceMonitor.endpoint.tlsConfig"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := template(t, tc.args...)
@@ -139,7 +147,7 @@ type change struct {
 
 var (
 	withPrometheus     = []string{"prometheus.install=true"}
-	withPodMonitor     = []string{"podMonitor.enabled=true"}
+	withPodMonitor     = []string{"podMonitor.enabled=true", `metrics.auth="none"`}
 	withServiceMonitor = []string{"serviceMonitor.enabled=true"}
 	withWebhook        = []string{`slack.url="https://hooks.example.com/x"`}
 )
@@ -184,14 +192,19 @@ var changes = map[string]change{
 	"serviceAccount.create":              {`false`, nil},
 	"serviceAccount.name":                {`"other"`, nil},
 	"serviceAccount.annotations":         {`{"eks.amazonaws.com/role-arn":"x"}`, nil},
-	"podMonitor.enabled":                 {`true`, nil},
+	"podMonitor.enabled":                 {`true`, []string{`metrics.auth="none"`}},
 	"podMonitor.namespace":               {`"monitoring"`, withPodMonitor},
 	"podMonitor.labels":                  {`{"release":"x"}`, withPodMonitor},
 	"podMonitor.interval":                {`"15s"`, withPodMonitor},
+	"podMonitor.endpoint":                {`{"scheme":"http"}`, withPodMonitor},
 	"serviceMonitor.enabled":             {`true`, nil},
 	"serviceMonitor.namespace":           {`"monitoring"`, withServiceMonitor},
 	"serviceMonitor.labels":              {`{"release":"x"}`, withServiceMonitor},
 	"serviceMonitor.interval":            {`"15s"`, withServiceMonitor},
+	"serviceMonitor.endpoint":            {`{"tlsConfig":{"serverName":"serin"}}`, withServiceMonitor},
+	"metrics.auth":                       {`"disabled"`, nil},
+	"metrics.certSecret":                 {`"metrics"`, nil},
+	"referenceNamespaces":                {`["ops"]`, nil},
 	"releaseOnUninstall.enabled":         {`false`, nil},
 	"releaseOnUninstall.timeoutSeconds":  {`30`, nil},
 	"podDisruptionBudget.enabled":        {`true`, nil},

@@ -28,6 +28,8 @@ type Target struct {
 	Port int32
 	// Upstream names the object whose connection settings the two sides copy and follow; nil without.
 	Upstream *v1beta1.CrossNamespaceObjectReference
+	// Watched is the only namespace that can be read; empty for all.
+	Watched string
 	// Metadata goes on the object that routers share with the apex Service.
 	Metadata v1beta1.CustomMetadata
 	// Service holds the canary's other wishes for the route: where it is attached, which requests it

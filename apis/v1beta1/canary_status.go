@@ -138,7 +138,8 @@ type CanaryStatus struct {
 	// +optional
 	Told int64 `json:"told,omitempty"`
 
-	// Sinks are those who have not been told everything up to Told: they could not be, or refused it.
+	// Sinks are those who have not been told everything up to Told: they are being told, could not be, or
+	// refused it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -339,6 +340,10 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Held string `json:"held,omitempty"`
 
+	// Queued is what the template holds in place of Revision while the primary is not back at From.
+	// +optional
+	Queued *RevisionStatus `json:"queued,omitempty"`
+
 	// PrimaryReplicas are the replicas that the primary had when the rollout began. It is not made
 	// smaller while the rollout runs.
 	// +optional
@@ -460,7 +465,7 @@ type SinkStatus struct {
 	Name string `json:"name"`
 	// Told is the last transition that it was told. One that refuses what it is sent is told the next.
 	Told int64 `json:"told"`
-	// Message says why, in its own words.
+	// Message says why, in its own words; empty while it has not failed for a minute.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`

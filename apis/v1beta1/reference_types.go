@@ -55,8 +55,8 @@ type CrossNamespaceNameReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
-	// Namespace of the object. Default: the Canary's. An operator that was told to allow no references
-	// across namespaces refuses any other.
+	// Namespace of the object. Default: the Canary's. Any other is refused unless the operator was
+	// started with it in --reference-namespaces.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`

@@ -86,6 +86,15 @@ var scenes = map[string]func() *world{
 		w.tell("promote --full id=1 by=alice")
 		return w
 	},
+	"nothing starts on the primary": func() *world {
+		w := mid(nil)
+		w.broken = true
+		w.tell("promote --full id=1 by=alice")
+		w.until(15 * time.Minute)
+		w.hold("6.0.2")
+		w.until(25 * time.Minute)
+		return w
+	},
 	"waiting for a gate": func() *world {
 		w := adopted(gated(v1beta1.HookConfirmPromotion))
 		w.closed = true

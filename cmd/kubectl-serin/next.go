@@ -68,7 +68,7 @@ func nextStep(c *v1beta1.Canary, r *v1beta1.RolloutStatus, now time.Time) string
 	case v1beta1.StepCopying:
 		return fmt.Sprintf("all traffic to %s, when its pods are ready", c.PrimaryName()) + otherwise("it goes back to "+r.From.Image, r.Until, now)
 	case v1beta1.StepRestoring:
-		return fmt.Sprintf("all traffic to %s, when it is back at %s", c.PrimaryName(), r.From.Image)
+		return fmt.Sprintf("all traffic to %s, when it is back at %s", c.PrimaryName(), r.From.Image) + otherwise("it is told once more", r.Until, now)
 	case v1beta1.StepShiftingBack:
 		return "the canary drains, when the gateway has followed" + otherwise("it is taken to have followed", r.Until, now)
 	case v1beta1.StepDraining:
@@ -119,6 +119,8 @@ func steers(c *v1beta1.Canary) []steer {
 	switch {
 	case r == nil || r.EndedAt != nil:
 		return append(steersAtRest(c), pause)
+	case r.Step == v1beta1.StepRestoring && retriable(s):
+		return []steer{{verb: v1beta1.VerbRetry, what: fmt.Sprintf("try %s on %s once more", r.Revision.Image, c.PrimaryName())}, pause}
 	case r.Outcome != "" && r.Step != v1beta1.StepBaking:
 		return []steer{pause} // it is on its way back to rest
 	}
@@ -138,6 +140,13 @@ func steers(c *v1beta1.Canary) []steer {
 			abort, pause,
 		}
 	}
+}
+
+// retriable is true while the primary goes back after a promotion that failed: neither after a bake, which
+// rejects the revision, nor where the template was put back.
+func retriable(s *v1beta1.CanaryStatus) bool {
+	r := s.Rollout
+	return s.Rejected != r.Revision.Name && (r.Queued == nil || r.Queued.Name != s.LastPromotedSpec)
 }
 
 func steersAtRest(c *v1beta1.Canary) []steer {

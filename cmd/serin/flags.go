@@ -26,6 +26,7 @@ type options struct {
 	leaderElect                        bool
 	leaderNamespace                    string
 	metricsAddress, healthAddress      string
+	metricsAuth, metricsCertDir        string
 	pprofAddress                       string
 	logLevel, logFormat                string
 	selectorLabels, trustedLoadtesters []string
@@ -33,6 +34,7 @@ type options struct {
 	commandsStamped                    bool
 	configTracking                     bool
 	secretNamespaces                   []string
+	referenceNamespaces                []string
 	guard                              *dial.Guard
 }
 
@@ -54,7 +56,7 @@ func parse(args []string, env func(string) (string, bool)) (options, error) {
 
 // define adds the operator's flags to a set. finish takes up what was parsed.
 func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (finish func() error) {
-	var selectors, trusted, secrets, allowed string
+	var selectors, trusted, secrets, references, allowed string
 	fs.StringVar(&o.provider, "provider", canary.DefaultProvider, "router of canaries that name none")
 	fs.StringVar(&o.metricsServer, "metrics-server", canary.DefaultMetricsServer, "Prometheus that answers built-in checks and inline queries")
 	fs.StringVar(&o.slackURL, "slack-url", from(env, "SLACK_URL"), "incoming webhook (environment: SLACK_URL)")
@@ -69,6 +71,8 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease "+leaseName+", with a dash and the shard after it if there is one")
 	fs.StringVar(&o.leaderNamespace, "leader-election-namespace", from(env, "POD_NAMESPACE"), "namespace of that Lease (environment: POD_NAMESPACE)")
 	fs.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
+	fs.StringVar(&o.metricsAuth, "metrics-auth", metricsOpen, "who may read /metrics: kubernetes, those whose bearer token has the right to it; certificate, those with a client certificate of the authority in --metrics-cert-dir; none, everybody, by plain HTTP")
+	fs.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "directory with tls.crt and tls.key for /metrics, and ca.crt with --metrics-auth=certificate; empty for a certificate of the operator's own")
 	fs.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /readyz and /healthz")
 	fs.StringVar(&o.pprofAddress, "pprof-bind-address", "", "address of /debug/pprof; empty for none")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -79,9 +83,11 @@ func (o *options) define(fs *flag.FlagSet, env func(string) (string, bool)) (fin
 	fs.BoolVar(&o.commandsStamped, "commands-stamped", false, "an admission policy vouches for who gave a command")
 	fs.BoolVar(&o.configTracking, "config-tracking", true, "make ConfigMaps, and Secrets where they may be read, part of a revision")
 	fs.StringVar(&secrets, "secret-namespaces", "", "namespaces whose Secrets may be tracked, comma separated; the operator needs a Role in each")
+	fs.StringVar(&references, "reference-namespaces", "", "namespaces whose MetricTemplates, AlertProviders and Canaries a Canary of any namespace may name, comma separated; * for all; empty for its own alone")
 	fs.StringVar(&allowed, "allowed-addresses", "", "networks, addresses, host names and *.domains that canaries, metric templates and alert providers may lead to, comma separated; empty for all but link-local and metadata addresses")
 	return func() (err error) {
 		o.selectorLabels, o.trustedLoadtesters, o.secretNamespaces = split(selectors), split(trusted), split(secrets)
+		o.referenceNamespaces = split(references)
 		o.guard, err = o.outward(split(allowed))
 		return err
 	}
@@ -124,7 +130,7 @@ func (o options) check() error {
 	if _, err := os.Stat(o.loadtesterTokenFile); o.loadtesterTokenFile != "" && err != nil {
 		return fmt.Errorf("--loadtester-token-file: %w", err)
 	}
-	return nil
+	return o.checkMetrics()
 }
 
 func (o options) logHandler(w io.Writer) slog.Handler {

@@ -26,7 +26,7 @@ func TestDefaultsWork(t *testing.T) {
 	}
 	want := options{
 		provider: "gloo", metricsServer: "http://prometheus:9090", slackURL: "https://hooks.slack.com/x", slackUser: "serin",
-		leaderElect: true, leaderNamespace: "serin-system", metricsAddress: ":8080", healthAddress: ":8081",
+		leaderElect: true, leaderNamespace: "serin-system", metricsAddress: ":8080", metricsAuth: "none", healthAddress: ":8081",
 		logLevel: "info", logFormat: "json", selectorLabels: []string{"app", "name", "app.kubernetes.io/name"}, configTracking: true,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
@@ -35,7 +35,7 @@ func TestDefaultsWork(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	got, err := parse([]string{"--leader-elect=false", "--selector-labels= app ,,name", "--trusted-loadtesters=http://a,http://b", "--secret-namespaces=shop, test"}, environment(nil))
+	got, err := parse([]string{"--leader-elect=false", "--selector-labels= app ,,name", "--trusted-loadtesters=http://a,http://b", "--secret-namespaces=shop, test", "--reference-namespaces=ops,*"}, environment(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +47,9 @@ func TestLists(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"shop", "test"}, got.secretNamespaces); diff != "" {
 		t.Errorf("namespaces of Secrets (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ops", "*"}, got.referenceNamespaces); diff != "" {
+		t.Errorf("namespaces of references (-want +got):\n%s", diff)
 	}
 }
 
@@ -64,6 +67,11 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 		"an election without a place": {"--leader-elect=true", "--leader-election-namespace is empty and POD_NAMESPACE is not set"},
 		"an address with a port":      {"--allowed-addresses=10.0.0.0/8,prometheus:9090", `--allowed-addresses: "prometheus:9090" is neither a network such as 10.0.0.0/8`},
 		"a token that is not there":   {"--loadtester-token-file=/nowhere/token", "--loadtester-token-file: stat /nowhere/token"},
+		"metrics for whom":            {"--metrics-auth=tls", `--metrics-auth "tls": want kubernetes, certificate or none`},
+		"certificates in plain HTTP":  {"--metrics-cert-dir=/certs", "--metrics-cert-dir has no effect with --metrics-auth=none, which is plain HTTP: set --metrics-auth to kubernetes or certificate"},
+		"nobody's certificates":       {"--metrics-auth=certificate", "--metrics-auth=certificate needs --metrics-cert-dir: a directory with tls.crt and tls.key, and with the authority of those who may read in ca.crt"},
+		"no authority":                {"--metrics-auth=certificate --metrics-cert-dir=/nowhere", "--metrics-cert-dir: open /nowhere/ca.crt"},
+		"no certificate":              {"--metrics-auth=kubernetes --metrics-cert-dir=/nowhere", "--metrics-cert-dir: open /nowhere/tls.crt"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			args := strings.Fields(test.args)

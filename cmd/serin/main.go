@@ -16,7 +16,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/internal/leases"
@@ -49,6 +48,9 @@ func start(o options, wrong error, run func(context.Context) error) {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	slog.SetDefault(slog.New(o.logHandler(os.Stderr)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the caches are most of the memory, and there is time to spare
+	}
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
@@ -77,7 +79,8 @@ func run(ctx context.Context, o options) error {
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: o.namespace, Shard: o.shard, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels,
 		ClusterName: o.clusterName, EventWebhook: o.eventWebhook, CommandsStamped: o.commandsStamped, Home: o.leaderNamespace,
-		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard, Workers: 8, Askers: 128,
+		TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, ReferenceNamespaces: o.referenceNamespaces,
+		Guard: o.guard, Workers: 32, Askers: 128,
 	}, canary.Deps{
 		Routers: implementations.Routers(), Metrics: implementations.Metrics(), Notifiers: sinks, Alerts: implementations.Alerts(),
 		Hooks: webhook.New(o.guard, o.trustedLoadtesters, o.loadtesterTokenFile), Telemetry: tm,
@@ -114,7 +117,7 @@ func newScheme() *runtime.Scheme {
 func managerOptions(o options) ctrl.Options {
 	return ctrl.Options{
 		Scheme: newScheme(), Cache: canary.CacheOptions(o.namespace, o.secretNamespaces...), Client: canary.ClientOptions(),
-		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                o.metrics(),
 		HealthProbeBindAddress: o.healthAddress, PprofBindAddress: o.pprofAddress,
 		LeaderElection: o.leaderElect, LeaderElectionID: o.leaseKey().Name, LeaderElectionNamespace: o.leaderNamespace,
 		LeaderElectionLabels: leases.Labels(o.namespace, o.shard), LeaderElectionReleaseOnCancel: true,

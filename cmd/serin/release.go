@@ -77,8 +77,8 @@ func (o releaseOptions) releaser(c client.Client, out io.Writer) *handback.Relea
 	return &handback.Releaser{
 		Client: c, Out: out, Namespace: o.namespace, Shard: shard, Canaries: o.canaries, LeaseNamespaces: []string{o.namespace, o.leaderNamespace}, Force: o.force,
 		Options: canary.Options{
-			Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName,
-			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, Guard: o.guard,
+			Namespace: o.namespace, Provider: o.provider, MetricsServer: o.metricsServer, SelectorLabels: o.selectorLabels, ClusterName: o.clusterName, EventWebhook: o.eventWebhook,
+			TrackConfigs: o.configTracking, SecretNamespaces: o.secretNamespaces, ReferenceNamespaces: o.referenceNamespaces, Guard: o.guard,
 		},
 		Hooks: webhook.New(o.guard, o.trustedLoadtesters, o.loadtesterTokenFile),
 	}

@@ -21,12 +21,13 @@ type alerts struct {
 	secrets  client.Reader
 	guard    *dial.Guard
 	kept     *kept[notifier.Notifier]
-	// outOfReach is an error for providers that the operator was told not to look at.
-	outOfReach func(client.ObjectKey) error
+	// outOfReach is an error for providers that a Canary of a namespace may not name.
+	outOfReach func(namespace string, provider client.ObjectKey) error
 }
 
-func (a alerts) get(ctx context.Context, key client.ObjectKey) (notifier.Notifier, error) {
-	if err := a.outOfReach(key); err != nil {
+// get finds the notifier of a provider that a Canary of a namespace names.
+func (a alerts) get(ctx context.Context, namespace string, key client.ObjectKey) (notifier.Notifier, error) {
+	if err := a.outOfReach(namespace, key); err != nil {
 		return nil, err
 	}
 	var p v1beta1.AlertProvider
@@ -81,23 +82,18 @@ func (r *Reconciler) seeAlerts(ctx context.Context, v *view) error {
 		}
 	}
 	for _, s := range v.canary.Status.Sinks {
+		if s.Message == "" {
+			continue // it is being told, or has failed a moment ago
+		}
 		v.warning("NotTold", "%s has not been told everything: %s", s.Name, s.Message)
 	}
 	return nil
 }
 
-// outOfReach is an error for objects in namespaces that the operator was told not to watch.
-func (o Options) outOfReach(key client.ObjectKey) error {
-	if o.Namespace == "" || key.Namespace == o.Namespace {
-		return nil
-	}
-	return fmt.Errorf("the operator watches namespace %s alone: name one there", o.Namespace)
-}
-
 func (r *Reconciler) seeAlert(ctx context.Context, v *view, a v1beta1.CanaryAlert) error {
 	key := providerKey(v.canary, a)
-	if err := r.outOfReach(key); err != nil {
-		v.warning("AlertProviderMissing", "AlertProvider %s of alert %s: %s", key, a.Name, err)
+	if err := r.outOfReach(v.canary.Namespace, key); err != nil {
+		v.warning(reasonRefused, "AlertProvider %s of alert %s: %s", key, a.Name, err)
 		return nil
 	}
 	p, err := get[v1beta1.AlertProvider](ctx, r.client, key.Namespace, key.Name)

@@ -152,7 +152,7 @@ func journalOf(c *v1beta1.Canary, severities ...string) []string {
 func TestSeverities(t *testing.T) {
 	w := newWorld(t)
 	other := apitest.Namespace(t, w.c)
-	w.shared = other
+	w.shared, w.open = other, []string{other}
 	all := map[string][]string{
 		"default": {"info", "warn", "error"}, "info": {"info", "warn", "error"}, "warn": {"warn", "error"}, "error": {"error"},
 	}
@@ -360,5 +360,5 @@ func TestAProviderOutOfReach(t *testing.T) {
 	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary(alerting(alertTo("team", "", "ops"))))
 	w.operate()
 	w.reaches(v1beta1.PhaseInitialized)
-	w.warns("AlertProviderMissing", "AlertProvider ops/team of alert team: the operator watches namespace "+w.ns+" alone: name one there")
+	w.warns("ReferenceRefused", "AlertProvider ops/team of alert team: the operator watches namespace "+w.ns+" alone: name one there")
 }

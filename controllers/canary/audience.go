@@ -104,7 +104,7 @@ func (a *audience) notify(find func(context.Context) (notifier.Notifier, error))
 // the canary need not know of a token that was rotated.
 func (a *audience) alert(c *v1beta1.Canary, i int, alert v1beta1.CanaryAlert) sink {
 	key := providerKey(c, alert)
-	notify := a.notify(func(ctx context.Context) (notifier.Notifier, error) { return a.alerts.get(ctx, key) })
+	notify := a.notify(func(ctx context.Context) (notifier.Notifier, error) { return a.alerts.get(ctx, c.Namespace, key) })
 	return sink{
 		name: fmt.Sprintf("alert/%d-%s", i, alert.Name), label: "AlertProvider " + key.String(),
 		wants: func(e v1beta1.JournalEntry) bool { return unmuted(e) && severe(e.Severity) >= severe(alert.Severity) },

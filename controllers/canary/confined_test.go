@@ -30,12 +30,12 @@ func TestAnEditInMidRunReachesNoOtherNamespace(t *testing.T) {
 	w.reaches(v1beta1.PhaseWaitingPromotion)
 
 	w.edit(alerting(alertTo("here", "", ""), alertTo("there", "", w.shared)))
-	w.warns("AlertProviderMissing", "AlertProvider "+w.shared+"/there of alert there: the operator watches namespace "+w.ns+" alone: name one there")
+	w.warns("ReferenceRefused", "AlertProvider "+w.shared+"/there of alert there: the operator watches namespace "+w.ns+" alone: name one there")
 	metrics := w.get().Spec.Analysis.Metrics
 	w.edit(func(c *v1beta1.Canary) { templated(c); c.Spec.Analysis.Metrics[0].TemplateRef.Namespace = w.shared })
 	w.eventually("the run is held", func() bool {
 		c := meta.FindStatusCondition(w.get().Status.Conditions, v1beta1.ConditionStalled)
-		return c != nil && c.Reason == "MetricTemplateMissing" && strings.Contains(c.Message, "the operator watches namespace "+w.ns+" alone")
+		return c != nil && c.Reason == "ReferenceRefused" && strings.Contains(c.Message, "the operator watches namespace "+w.ns+" alone")
 	})
 	w.stays("the run is held", stillness, func() bool { return w.get().Status.Phase == v1beta1.PhaseWaitingPromotion })
 	w.edit(func(c *v1beta1.Canary) { c.Spec.Analysis.Metrics = metrics })

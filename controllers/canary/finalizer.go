@@ -96,7 +96,7 @@ func (r *Reconciler) finishRelease(ctx context.Context, c *v1beta1.Canary) (time
 	}
 	record, _ := r.teller.delivered(c)
 	last := c.Status.LastTransitionTime.Add(tellingLimit)
-	if n := len(c.Status.Journal); n > 0 && max(record.told, c.Status.Told) < c.Status.Journal[n-1].Transition && r.Now().Before(last) {
+	if n := len(c.Status.Journal); n > 0 && record.reached < c.Status.Journal[n-1].Transition && r.Now().Before(last) {
 		return last, nil
 	}
 	return time.Time{}, r.dropFinalizer(ctx, c)
@@ -122,7 +122,7 @@ func (r *Reconciler) letGoAtEnd(ctx context.Context) error {
 	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellingLimit)
 	defer cancel()
-	if r.Home == "" || r.outOfReach(client.ObjectKey{Namespace: r.Home}) != nil || !r.namespaceEnds(ctx, r.Home) {
+	if r.Home == "" || !r.watches(r.Home) || !r.namespaceEnds(ctx, r.Home) {
 		return nil
 	}
 	var l v1beta1.CanaryList

@@ -40,6 +40,8 @@ func Released(c *v1beta1.Canary) bool {
 func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.NamespacedName) error {
 	if o.Namespace != "" {
 		c = confined{c, o.Namespace}
+	} else {
+		c = modest{c, name.Namespace}
 	}
 	r := assemble(o, d, c, c)
 	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
@@ -61,6 +63,21 @@ type confined struct {
 
 func (c confined) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	return c.Client.List(ctx, list, append([]client.ListOption{client.InNamespace(c.namespace)}, opts...)...)
+}
+
+// modest lists from one namespace what its caller may not list from all. Only what a route is judged by is asked for
+// from all, and a release does without.
+type modest struct {
+	client.Client
+	namespace string
+}
+
+func (c modest) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := c.Client.List(ctx, list, opts...)
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	return confined(c).List(ctx, list, opts...)
 }
 
 // drive takes a Canary from turn to turn. Nothing is watched, so it looks at least every recheck.

@@ -6,6 +6,11 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/controllers/canary"
 	"github.com/serin-dev/serin/pkg/webhook"
@@ -62,6 +67,28 @@ func TestForceLetsADeletedCanaryGo(t *testing.T) {
 	}
 	if last := reports[len(reports)-1].Metadata; last["eventReason"] != "Released" {
 		t.Errorf("the event hook was last told %v", last)
+	}
+}
+
+// TestForceByAUserOfTheNamespace who may not look into others.
+func TestForceByAUserOfTheNamespace(t *testing.T) {
+	w, op := onGloo(t)
+	op.stop()
+	must(t, canary.AskRelease(w.ctx, w.c, w.get()))
+	team := rest.CopyConfig(w.cfg)
+	team.Impersonate = rest.ImpersonationConfig{UserName: "team-" + w.ns, Groups: []string{"system:authenticated"}}
+	w.create(
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "team"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "team"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "team"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: team.Impersonate.UserName}}},
+	)
+	c, err := client.New(team, client.Options{Scheme: newScheme()})
+	must(t, err)
+	w.c, c = c, w.c
+	must(t, w.force(w.ctx))
+	w.c = c
+	if c := w.get(); !canary.Released(c) {
+		t.Errorf("phase %s, finalizers %v", c.Status.Phase, c.Finalizers)
 	}
 }
 

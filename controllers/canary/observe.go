@@ -220,6 +220,7 @@ func (r *Reconciler) workload(ctx context.Context, v *view, d workload.Object, s
 func (r *Reconciler) seeRoute(ctx context.Context, v *view) error {
 	c := v.canary
 	v.routed = RouteTarget(c)
+	v.routed.Watched = r.Namespace
 	rt, err := r.routers.get(r.provider(c))
 	if err == nil {
 		v.router = rt

@@ -69,7 +69,7 @@ func (w *world) operate() *operator {
 	}
 	_, err = canary.Setup(mgr, canary.Options{
 		Namespace: only, Shard: w.shard, Provider: "fake", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
-		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), Guard: w.guard, Workers: 2, Askers: 4,
+		TrackConfigs: !w.untracked, SecretNamespaces: w.secretNamespaces(), ReferenceNamespaces: w.open, Guard: w.guard, Workers: 2, Askers: 4,
 	}, canary.Deps{
 		Routers: w.routers(), Metrics: w.metrics(), Notifiers: w.sinks(), Alerts: w.alertTypes(), Hooks: webhook.New(w.guard, w.trusted, w.tokenFile),
 		Telemetry: telemetry.New(op.registry, "test"),

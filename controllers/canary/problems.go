@@ -186,8 +186,8 @@ func (r *Reconciler) seeMetrics(ctx context.Context, v *view) error {
 			continue
 		}
 		key := templateKey(v.canary, m)
-		if err := r.outOfReach(key); err != nil {
-			v.problem("MetricTemplateMissing", "MetricTemplate %s of metric %s: %s", key, m.Name, err)
+		if err := r.outOfReach(v.canary.Namespace, key); err != nil {
+			v.problem(reasonRefused, "MetricTemplate %s of metric %s: %s", key, m.Name, err)
 			continue
 		}
 		t, err := get[v1beta1.MetricTemplate](ctx, r.client, key.Namespace, key.Name)

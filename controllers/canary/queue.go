@@ -46,7 +46,7 @@ func (r *Reconciler) seeQueue(ctx context.Context, v *view) error {
 // goesFirst says why a canary that this one depends on goes first; empty where it does not.
 func (r *Reconciler) goesFirst(ctx context.Context, c *v1beta1.Canary, ref v1beta1.CrossNamespaceNameReference) (string, error) {
 	key := dependency(c, ref)
-	if err := r.outOfReach(key); err != nil {
+	if err := r.outOfReach(c.Namespace, key); err != nil {
 		return fmt.Sprintf("Canary %s (dependsOn): %s", key, err), nil
 	}
 	o := &v1beta1.Canary{}

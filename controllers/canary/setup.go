@@ -74,6 +74,8 @@ type Options struct {
 	// TrackConfigs makes ConfigMaps part of a revision, and Secrets in SecretNamespaces.
 	TrackConfigs     bool
 	SecretNamespaces []string
+	// ReferenceNamespaces are those whose objects a Canary of any namespace may name; "*" is all.
+	ReferenceNamespaces []string
 	// Guard says which addresses of metric providers and alerts are called.
 	Guard *dial.Guard
 	// Workers bounds the canaries that are reconciled at once; Askers the questions under way.

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,6 +47,48 @@ func TestARevisionPushedWhileThePrimaryLacksPodsIsRolledOut(t *testing.T) {
 // TestAFixAfterAFailedPromotionIsAnalysedFromZero: all traffic is on the canary, and the primary, which
 // did not take the revision, has lost its own pods too. Nothing moves until it has them again.
 func TestAFixAfterAFailedPromotionIsAnalysedFromZero(t *testing.T) {
+	w, log := stuckPrimary(t)
+	log.add("user mends podinfo:6.0.0")
+	w.images.Mend("podinfo:6.0.0")
+	c := w.ends(2)
+	if c.Status.History[0].Reason != "PrimaryNotReady" || c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("ended as %s after %s\n%s", c.Status.Phase, c.Status.History[0].Reason, w.story())
+	}
+	if diff := cmp.Diff([]string{
+		"canary runs podinfo:6.0.1", "route 50/50", "route 0/100", "primary runs podinfo:6.0.1", "primary runs podinfo:6.0.0",
+		"user pushes podinfo:6.0.2", "user mends podinfo:6.0.0", "route 100/0", "canary goes to zero",
+		"canary runs podinfo:6.0.2", "route 50/50", "route 0/100", "primary runs podinfo:6.0.2", "route 100/0", "canary goes to zero",
+	}, log.all()); diff != "" {
+		t.Errorf("what was written (-want +got):\n%s", diff)
+	}
+	w.atRest("podinfo:6.0.2")
+}
+
+// TestARetryPromotesWhatTheCanaryHasProven where the revision of before is lost for good; the fix follows.
+func TestARetryPromotesWhatTheCanaryHasProven(t *testing.T) {
+	w, log := stuckPrimary(t)
+	log.add("user mends podinfo:6.0.1")
+	w.images.Mend("podinfo:6.0.1")
+	if answer, _ := w.command("retry"); answer.Refused {
+		t.Errorf("the answer is %+v", answer)
+	}
+	if c := w.ends(2); c.Status.History[0].Outcome != v1beta1.OutcomePromoted || c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("ended as %s after %s\n%s", c.Status.Phase, c.Status.History[0].Outcome, w.story())
+	}
+	if diff := cmp.Diff([]string{
+		"canary runs podinfo:6.0.1", "route 50/50", "route 0/100", "primary runs podinfo:6.0.1", "primary runs podinfo:6.0.0",
+		"user pushes podinfo:6.0.2", "user mends podinfo:6.0.1", "primary runs podinfo:6.0.1", "route 100/0", "canary goes to zero",
+		"canary runs podinfo:6.0.2", "route 50/50", "route 0/100", "primary runs podinfo:6.0.2", "route 100/0", "canary goes to zero",
+	}, log.all()); diff != "" {
+		t.Errorf("what was written (-want +got):\n%s", diff)
+	}
+	w.atRest("podinfo:6.0.2")
+}
+
+// stuckPrimary is a promotion that failed with all traffic on the canary, where the primary has lost what it
+// ran before too, and a fix was pushed, which waits.
+func stuckPrimary(t *testing.T) (*world, *writeLog) {
+	t.Helper()
 	w := newWorld(t)
 	log := w.logWrites()
 	gate := receive(t)
@@ -65,24 +109,15 @@ func TestAFixAfterAFailedPromotionIsAnalysedFromZero(t *testing.T) {
 		r := w.get().Status.Rollout
 		return r.Step == v1beta1.StepRestoring && w.deploymentNamed("podinfo-primary").Spec.Template.Spec.Containers[0].Image == "podinfo:6.0.0"
 	})
-	w.edit(func(c *v1beta1.Canary) { c.Spec.ProgressDeadlineSeconds = nil })
 	log.add("user pushes podinfo:6.0.2")
 	w.setImage("podinfo:6.0.2")
 	w.stays("all waits for the primary", 3*stillness, func() bool { return log.last() == "user pushes podinfo:6.0.2" })
-	log.add("user mends podinfo:6.0.0")
-	w.images.Mend("podinfo:6.0.0")
-	c := w.ends(2)
-	if c.Status.History[0].Reason != "PrimaryNotReady" || c.Status.Phase != v1beta1.PhaseSucceeded {
-		t.Errorf("ended as %s after %s\n%s", c.Status.Phase, c.Status.History[0].Reason, w.story())
-	}
-	if diff := cmp.Diff([]string{
-		"canary runs podinfo:6.0.1", "route 50/50", "route 0/100", "primary runs podinfo:6.0.1", "primary runs podinfo:6.0.0",
-		"user pushes podinfo:6.0.2", "user mends podinfo:6.0.0", "route 100/0", "canary goes to zero",
-		"canary runs podinfo:6.0.2", "route 50/50", "route 0/100", "primary runs podinfo:6.0.2", "route 100/0", "canary goes to zero",
-	}, log.all()); diff != "" {
-		t.Errorf("what was written (-want +got):\n%s", diff)
-	}
-	w.atRest("podinfo:6.0.2")
+	w.eventually("the status says that it is stuck, and what waits", func() bool {
+		c := meta.FindStatusCondition(w.get().Status.Conditions, v1beta1.ConditionStalled)
+		return c.Status == metav1.ConditionTrue && c.Reason == "PrimaryNotRestored" && strings.Contains(c.Message, "podinfo:6.0.2 waits")
+	})
+	w.edit(func(c *v1beta1.Canary) { c.Spec.ProgressDeadlineSeconds = nil })
+	return w, log
 }
 
 // hookedBeside adds hooks to those that there are.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// grace is how long status.told waits for a sink that fails.
+	// grace is how long a sink may fail before that is said.
 	grace = time.Minute
 	// staleAfter is when an entry is no news any more: a sink that comes back is not told of last week.
 	staleAfter = 24 * time.Hour
@@ -59,7 +59,7 @@ func standingOf(c *v1beta1.Canary, name string) *standing {
 			continue
 		}
 		st.done, st.trouble = through(s.Told), s.Message
-		if s.Told < c.Status.Told {
+		if s.Message != "" && s.Told < c.Status.Told {
 			st.failures = 1 // for long: since is not known
 		}
 	}
@@ -76,7 +76,7 @@ func (s *standing) told(journal []v1beta1.JournalEntry) int64 {
 	return last(journal)
 }
 
-// behind is true while others need not wait for it.
+// behind is true of one that fails for long: nothing waits for it.
 func (s *standing) behind(now time.Time) bool {
 	return s.failures > 0 && (now.Sub(s.since) >= grace || s.quiet.Sub(now) > grace)
 }

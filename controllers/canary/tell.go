@@ -199,20 +199,27 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 func (t *teller) report(name types.NamespacedName) {
 	t.mu.Lock()
 	b := t.boxes[name]
-	news := b != nil && t.recordOf(b).news(b.canary)
+	var r record
+	if b != nil {
+		r = t.recordOf(b)
+	}
+	wake := b != nil && r.settled && r.news(b.canary)
 	t.mu.Unlock()
-	if news {
+	if wake {
 		t.wake(name)
 	}
 }
 
 // record is what the status is to say of the deliveries.
 type record struct {
+	// told is how far somebody has been told, and sinks are those who have not, or who refused it.
 	told  int64
 	sinks []v1beta1.SinkStatus
+	// reached is how far everybody has been told who has not failed for long.
+	reached int64
 	// receipts of the rollout that the status is about.
 	receipts map[string]string
-	// settled is true when nobody is being told any more who could be.
+	// settled is true when nobody is being told: each has everything, or has failed.
 	settled bool
 }
 
@@ -233,12 +240,13 @@ func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
 	return t.recordOf(&now), true
 }
 
-// recordOf adds up where the sinks stand that the canary has now. One that fails for long, and one that
-// refuses, is listed and does not hold back the cursor of all.
+// recordOf adds up where the sinks stand that the canary has now. Whoever is behind has a place of its own
+// from the first commit on, so that no crash repeats to one what another has not been told. Why it is behind
+// is said once it is so for long: what passes by itself in a moment is not worth a write.
 func (t *teller) recordOf(b *box) record {
 	journal := b.canary.Status.Journal
 	all := last(journal)
-	r := record{told: all, settled: true, receipts: map[string]string{}}
+	r := record{told: b.canary.Status.Told, reached: all, settled: true, receipts: map[string]string{}}
 	for _, s := range t.audience.of(b.canary) {
 		st := b.sinks[s.name]
 		if st == nil {
@@ -247,14 +255,19 @@ func (t *teller) recordOf(b *box) record {
 		if run := b.canary.Status.Rollout; run != nil && st.run == run.Number && st.receipt != "" {
 			r.receipts[s.name] = st.receipt
 		}
-		told := st.told(journal)
-		switch {
-		case st.behind(t.now()), told == all && st.trouble != "":
-			r.sinks = append(r.sinks, v1beta1.SinkStatus{Name: s.name, Told: told, Message: clip(st.trouble, 1024)})
-		case told < all:
-			r.told, r.settled = min(r.told, told), false
+		told, late := st.told(journal), st.behind(t.now())
+		r.told = max(r.told, told)
+		if !late {
+			r.reached = min(r.reached, told)
 		}
+		r.settled = r.settled && (told == all || st.failures > 0)
+		place := v1beta1.SinkStatus{Name: s.name, Told: told}
+		if late || told == all {
+			place.Message = clip(st.trouble, 1024)
+		}
+		r.sinks = append(r.sinks, place)
 	}
+	r.sinks = slices.DeleteFunc(r.sinks, func(s v1beta1.SinkStatus) bool { return s.Told == r.told && s.Message == "" })
 	slices.SortFunc(r.sinks, func(a, b v1beta1.SinkStatus) int { return strings.Compare(a.Name, b.Name) })
 	return r
 }

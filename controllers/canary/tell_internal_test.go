@@ -72,34 +72,56 @@ func (t *teller) standingIn(c *v1beta1.Canary, sink string) standing {
 	return st
 }
 
-// TestACursorWaitsForAMinute: then it goes on without the sink that fails, the status says which, and
-// the next process goes on with that sink where this one left it.
-func TestACursorWaitsForAMinute(t *testing.T) {
-	now := &clock{at: noon}
-	tell, well, ill := telling(t, now)
-	ill.Fail(fmt.Errorf("connection refused"), fmt.Errorf("connection refused"))
-	c := journalled(3)
-	tell.tell(c)
-	soon(t, "the other one has everything", func() bool { return len(well.Deliveries()) == 3 })
-	soon(t, "it has failed", func() bool { return tell.standingIn(c, "ill").failures == 1 })
-	rec, _ := tell.delivered(c)
-	if rec.told != 0 || rec.settled || len(rec.sinks) > 0 {
-		t.Errorf("at once: %+v", rec)
-	}
-	now.pass(grace)
-	soon(t, "events are there too", func() bool { rec, _ = tell.delivered(c); return rec.told == 3 })
-	want := []v1beta1.SinkStatus{{Name: "ill", Told: 0, Message: "connection refused"}}
-	if diff := cmp.Diff(want, rec.sinks); diff != "" || !rec.settled {
-		t.Errorf("after a minute, settled %t (-want +got):\n%s", rec.settled, diff)
-	}
+// TestASinkThatFailsHoldsNobodyBack: the next status has its own place beside that of all, and the next
+// process tells it what it lacks and nobody else anything. After a minute the status says why.
+func TestASinkThatFailsHoldsNobodyBack(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		after   time.Duration
+		message string
+	}{
+		"a moment": {0, ""},
+		"a minute": {grace, "connection refused"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			now := &clock{at: noon}
+			tell, well, ill := telling(t, now)
+			ill.Fail(fmt.Errorf("connection refused"), fmt.Errorf("connection refused"))
+			c := journalled(3)
+			tell.tell(c)
+			soon(t, "the other one has everything", func() bool { return len(well.Deliveries()) == 3 })
+			soon(t, "it has failed", func() bool { return tell.standingIn(c, "ill").failures == 1 })
+			now.pass(test.after)
+			var rec record
+			soon(t, "events are there too", func() bool { rec, _ = tell.delivered(c); return rec.settled })
+			want := []v1beta1.SinkStatus{{Name: "ill", Told: 0, Message: test.message}}
+			if diff := cmp.Diff(want, rec.sinks); diff != "" || rec.told != 3 || (rec.reached == 3) != (test.message != "") {
+				t.Errorf("told %d, reached %d (-want +got):\n%s", rec.told, rec.reached, diff)
+			}
 
-	c.Status.Told, c.Status.Sinks = rec.told, rec.sinks
-	next, well, ill := telling(t, now)
-	next.tell(c)
-	soon(t, "the sink has everything", func() bool { return len(ill.Deliveries()) == 3 })
-	soon(t, "the status is to say so", func() bool { rec, _ := next.delivered(c); return rec.news(c) && len(rec.sinks) == 0 })
-	if n := len(well.Deliveries()); n > 0 {
-		t.Errorf("the other one is told %d messages again", n)
+			c.Status.Told, c.Status.Sinks = rec.told, rec.sinks
+			next, well, ill := telling(t, now)
+			next.tell(c)
+			soon(t, "the sink has everything", func() bool { return len(ill.Deliveries()) == 3 })
+			soon(t, "the status is to say so", func() bool { rec, _ := next.delivered(c); return rec.news(c) && len(rec.sinks) == 0 })
+			if n := len(well.Deliveries()); n > 0 {
+				t.Errorf("the other one is told %d messages again", n)
+			}
+		})
+	}
+}
+
+// TestASlowSinkHasItsOwnPlace in a commit that comes meanwhile, and wakes nobody for a write of its own.
+func TestASlowSinkHasItsOwnPlace(t *testing.T) {
+	c := journalled(2)
+	b := &box{canary: c, sinks: map[string]*standing{"events": {done: through(2)}, "well": {done: through(2)}, "ill": {done: through(1)}}}
+	tell, _, _ := telling(t, &clock{at: noon})
+	rec := tell.recordOf(b)
+	if diff := cmp.Diff([]v1beta1.SinkStatus{{Name: "ill", Told: 1}}, rec.sinks); diff != "" || rec.told != 2 || rec.settled {
+		t.Errorf("told %d, settled %t (-want +got):\n%s", rec.told, rec.settled, diff)
+	}
+	b.sinks["events"].done, b.sinks["well"].done, c.Status.Told = through(0), through(1), 1
+	if rec := tell.recordOf(b); rec.told != 1 || len(rec.sinks) != 1 || rec.sinks[0].Name != "events" {
+		t.Errorf("behind what was told already: %+v", rec)
 	}
 }
 
@@ -128,8 +150,9 @@ func TestWhatComesIsTriedAtOnce(t *testing.T) {
 	c := journalled(1)
 	tell.tell(c)
 	soon(t, "it has failed", func() bool { return tell.standingIn(c, "ill").failures == 1 })
-	rec, _ := tell.delivered(c)
-	if len(rec.sinks) != 1 {
+	var rec record
+	soon(t, "nobody is being told", func() bool { rec, _ = tell.delivered(c); return rec.settled })
+	if len(rec.sinks) != 1 || rec.sinks[0].Message == "" {
 		t.Errorf("a sink that asks for more than the cursor's patience is not listed: %+v", rec)
 	}
 	tell.again(called("podinfo"))

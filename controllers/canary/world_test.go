@@ -63,6 +63,8 @@ type world struct {
 	mapper func(*rest.Config, *http.Client) (meta.RESTMapper, error)
 	// shared is another namespace whose AlertProviders and MetricTemplates the operator sees.
 	shared string
+	// open are the namespaces whose objects canaries of others may name.
+	open []string
 	// confined operators know that they see one namespace alone.
 	confined bool
 	// sees is told of what operators do with a router, before it is done; nil for nobody.

@@ -1,13 +1,15 @@
 // Program image builds a container image of one Go program without a container
 // engine: a static binary, certificate authorities and a user, nothing else. The
 // archive loads with `docker load`, `ctr images import` and skopeo, and its bytes
-// depend on the sources, the version and the release of Go only.
+// depend on the sources, the version and the release of Go only. Beside it goes the
+// list of its parts, as name.cdx.json.
 //
 //	go run ./deploy/image -o dist/serin.tar -tag serin.dev/serin:dev
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,10 +17,12 @@ import (
 	"os/signal"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/serin-dev/serin/deploy/image/archive"
 	"github.com/serin-dev/serin/deploy/image/parts"
+	"github.com/serin-dev/serin/deploy/image/sbom"
 )
 
 func main() {
@@ -49,14 +53,34 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	var imgs []archive.Image
+	programs := map[string]string{}
 	for _, arch := range opts.arches {
-		img, err := opts.image(ctx, arch, filepath.Join(dir, arch))
+		programs[arch] = filepath.Join(dir, arch)
+		img, err := opts.image(ctx, arch, programs[arch])
 		if err != nil {
 			return err
 		}
 		imgs = append(imgs, img)
 	}
-	return archive.Save(opts.out, imgs)
+	if err := archive.Save(opts.out, imgs); err != nil {
+		return err
+	}
+	return opts.list(programs)
+}
+
+// list writes what the image is made of.
+func (o options) list(programs map[string]string) error {
+	roots, err := parts.RootsModule()
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(strings.TrimSuffix(o.out, ".tar") + ".cdx.json")
+	if err != nil {
+		return err
+	}
+	return errors.Join(sbom.Write(out, sbom.Image{
+		Name: path.Base(o.program.Package), Version: o.program.Version, Programs: programs, Modules: []*debug.Module{roots},
+	}), out.Close())
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {

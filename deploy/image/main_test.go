@@ -27,6 +27,15 @@ func TestImageIsReproducible(t *testing.T) {
 	if !bytes.Equal(a, b) {
 		t.Error("two builds differ")
 	}
+	list := readFile(t, strings.TrimSuffix(first, ".tar")+".cdx.json")
+	if !bytes.Equal(list, readFile(t, strings.TrimSuffix(second, ".tar")+".cdx.json")) {
+		t.Error("the lists of parts of two builds differ")
+	}
+	for _, part := range []string{"hello-linux-amd64", "hello-linux-arm64", "pkg:golang/std@", "pkg:golang/golang.org/x/crypto/x509roots/fallback@v0"} {
+		if !bytes.Contains(list, []byte(part)) {
+			t.Errorf("the list has no %s:\n%s", part, list)
+		}
+	}
 	var layers []string
 	for _, data := range tarFiles(t, a) {
 		if names := tarFiles(t, data); len(names) > 0 {

@@ -14,8 +14,8 @@ import (
 func TestAnInstallForAllNamespacesHasWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	w := start(t, "shop", "shared", "serin-system", "elsewhere")
-	c := w.installs("serin-system")
-	w.plays(c)
+	c := w.installs("serin-system", "referenceNamespaces={"+w.shared+"}")
+	w.plays(c, func() { w.scrapesByToken(c) })
 	w.judges(c, nil)
 }
 
@@ -23,23 +23,27 @@ func TestAnInstallForAllNamespacesHasWhatItNeeds(t *testing.T) {
 func TestAnInstallForOneNamespaceStaysInIt(t *testing.T) {
 	t.Parallel()
 	w := start(t, "shop", "shop", "serin-system")
-	c := w.installs("serin-system", "namespace=shop")
+	c := w.installs("serin-system", "namespace=shop", "metrics.certSecret=metrics")
 	for _, u := range c.all {
 		if u.GetKind() == "ClusterRoleBinding" {
 			t.Errorf("ClusterRoleBinding %s gives rights everywhere", u.GetName())
 		}
 	}
-	w.plays(c)
+	w.plays(c, w.scrapesByCertificate)
 	w.judges(c, []string{"shop", "serin-system"})
 }
 
-// installs installs the chart for this world.
+// installs installs the chart for this world. What it mounts into the operator's pod is in a directory here.
 func (w *world) installs(home string, values ...string) *chart {
 	w.Helper()
+	var err error
+	w.metrics, err = bare.FreeAddress()
+	must(w.T, err)
+	w.certs = certificates(w.T)
 	c := render(w.T, home, append(values, "metricsServer="+w.url,
 		"configTracking.secretNamespaces={"+w.ns+"}", "metricSecrets[0].namespace="+w.shared, "metricSecrets[0].names={prometheus,team}",
 		"metricSecrets[1].namespace="+w.ns, "metricSecrets[1].names={gate}",
-		"extraArgs={--metrics-bind-address=127.0.0.1:0,--health-probe-bind-address=127.0.0.1:0,--leader-election-namespace="+home+"}")...)
+		"extraArgs={--metrics-bind-address="+w.metrics+",--metrics-cert-dir="+w.certs+",--health-probe-bind-address=127.0.0.1:0,--leader-election-namespace="+home+"}")...)
 	c.install(w.T, w.Client)
 	w.kubeconfig = c.kubeconfig(w.T, w.Client, w.server.Config)
 	return c

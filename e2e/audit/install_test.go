@@ -85,18 +85,23 @@ func (c *chart) user() string { return "system:serviceaccount:" + c.home + ":ser
 // kubeconfig has a token of the operator's ServiceAccount, as its pod has.
 func (c *chart) kubeconfig(t *testing.T, admin client.Client, server *rest.Config) string {
 	t.Helper()
-	account := &corev1.ServiceAccount{}
-	account.Namespace, account.Name = c.home, "serin"
-	token := &authenticationv1.TokenRequest{}
-	must(t, admin.SubResource("token").Create(t.Context(), account, token))
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, clientcmd.WriteToFile(clientcmdapi.Config{
 		CurrentContext: "operator",
 		Contexts:       map[string]*clientcmdapi.Context{"operator": {Cluster: "server", AuthInfo: "operator"}},
 		Clusters:       map[string]*clientcmdapi.Cluster{"server": {Server: server.Host, CertificateAuthorityData: server.CAData}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"operator": {Token: token.Status.Token}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"operator": {Token: tokenOf(t, admin, c.home, "serin")}},
 	}, path))
 	return path
+}
+
+func tokenOf(t *testing.T, admin client.Client, namespace, name string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{}
+	account.Namespace, account.Name = namespace, name
+	token := &authenticationv1.TokenRequest{}
+	must(t, admin.SubResource("token").Create(t.Context(), account, token))
+	return token.Status.Token
 }
 
 // granted takes apart what the operator's bindings grant, and counts the rules.

@@ -51,6 +51,8 @@ type world struct {
 	binary     string
 	kubeconfig string
 	log        string
+	// metrics is the address of the operator's own, certs what they are shown with.
+	metrics, certs string
 }
 
 // start starts the API server, with every kind that the operator may know, and makes namespaces.
@@ -132,8 +134,8 @@ func (w *world) create() {
 }
 
 // plays lets users do everything for which the operator has a right: adopt, roll out, change
-// configuration, command, abort, delete; and an uninstall at the end.
-func (w *world) plays(c *chart) {
+// configuration, command, abort, delete; and an uninstall at the end. Somebody else scrapes meanwhile.
+func (w *world) plays(c *chart, scrapes func()) {
 	w.Helper()
 	w.create()
 	op, err := bare.StartOperator(context.WithoutCancel(w.Context()), w.binary, w.log, w.kubeconfig, w.url, c.args(w.T)...)
@@ -148,6 +150,7 @@ func (w *world) plays(c *chart) {
 	for name := range apps {
 		w.until(name, v1beta1.PhaseInitialized, 0)
 	}
+	scrapes()
 	w.attaches("routed")
 	w.rollsOut()
 	w.touches("web")

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -95,4 +96,11 @@ func (m mouth) Notify(ctx context.Context, msg notifier.Message, receipt string)
 		return receipt, errDied
 	}
 	return got, nil
+}
+
+// down is a sink that fails whatever it is told. It holds up nobody, and repeats nothing to another.
+type down struct{}
+
+func (down) Notify(_ context.Context, _ notifier.Message, receipt string) (string, error) {
+	return receipt, errors.New("connection refused")
 }

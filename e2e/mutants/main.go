@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,8 +23,10 @@ import (
 const source = ".."
 
 func main() {
+	only := flag.String("only", "", "try the faults alone whose text has this in it")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	err := run(ctx, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -31,7 +34,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, only string) error {
 	dir, err := os.MkdirTemp("", "serin-mutants")
 	if err != nil {
 		return err
@@ -43,6 +46,9 @@ func run(ctx context.Context) error {
 	fmt.Println("| Fault | Caught by | After |\n|---|---|---|")
 	unnoticed := 0
 	for _, m := range mutants {
+		if !strings.Contains(m.fault, only) {
+			continue
+		}
 		begin := time.Now()
 		caught, err := m.try(ctx, dir)
 		if err != nil {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,10 +21,28 @@ func TestFaultsFitTheSource(t *testing.T) {
 		if _, err := m.faulty(sound); err != nil {
 			t.Errorf("%s: %v", m.fault, err)
 		}
-		if _, err := os.Stat(filepath.Join("..", source, m.dir, m.pkg)); err != nil {
-			t.Errorf("%s: %v", m.fault, err)
+		for name := range strings.SplitSeq(m.test, "|") {
+			if !declares(t, filepath.Join("..", source, m.dir, m.pkg), name) {
+				t.Errorf("%s: %s has no %s, which is to notice it", m.fault, m.pkg, name)
+			}
 		}
 	}
+}
+
+// declares is true where a package has a test of that name.
+func declares(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(filepath.Clean(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(text, []byte("func "+name+"("))
+	})
 }
 
 func TestFirstFailure(t *testing.T) {

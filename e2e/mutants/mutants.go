@@ -53,13 +53,13 @@ var mutants = []mutant{
 		file:  "pkg/rollout/analyse.go",
 		old:   "	if !p.Canary.Ready(r.Revision.Name, r.CanaryReplicas, p.spec.Analysis.CanaryReadyPercent()) {\n",
 		new:   "	if !p.Canary.Ready(r.Revision.Name, 0, 0) {\n",
-		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts|TestChaos",
+		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts",
 	},
 	{
 		fault: "traffic goes back to a primary without ready pods",
 		file:  "pkg/rollout/end.go",
-		old:   "	case left && !p.primaryServes():\n",
-		new:   "	case left && p.status.CanaryWeight > v1beta1.FullWeight && !p.primaryServes():\n",
-		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts|TestChaos",
+		old:   "	case left && !p.primaryServes(), ",
+		new:   "	case left && p.status.CanaryWeight > v1beta1.FullWeight && !p.primaryServes(), ",
+		dir:   ".", pkg: "./pkg/rollout", test: "TestScenesReadAsTheirTranscripts",
 	},
 }

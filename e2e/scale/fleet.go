@@ -61,7 +61,9 @@ func names() []string {
 	return out
 }
 
-func name(i int) string { return fmt.Sprintf("app-%05d", i) }
+func team(i int) string { return fmt.Sprintf("team-%03d", i) }
+
+func name(i int) string { return fmt.Sprintf("%s/app-%02d", team(i/beside), i%beside) }
 
 // bareManager measures what the operator holds without canaries.
 func (f *fleet) bareManager(ctx context.Context) error {
@@ -73,24 +75,39 @@ func (f *fleet) bareManager(ctx context.Context) error {
 	return err
 }
 
-// adopt makes the applications and waits until they are at rest.
+// adopt makes the first namespace's applications, and waits until they are at rest. The others are copied
+// from it while the operator stands still.
 func (f *fleet) adopt(ctx context.Context) error {
+	n := min(f.size, beside)
 	makers, making := errgroup.WithContext(ctx)
 	makers.SetLimit(8)
-	for i := range f.size {
+	for i := range n {
 		makers.Go(func() error {
-			return f.Create(making, bare.App{Namespace: fmt.Sprintf("team-%03d", i/beside), Name: name(i), Pods: 2, Interval: interval, Steps: steps})
+			return f.Create(making, bare.App{Namespace: team(0), Name: fmt.Sprintf("app-%02d", i), Pods: 2, Interval: interval, Steps: steps})
 		})
 	}
 	if err := makers.Wait(); err != nil {
 		return err
 	}
-	for i := range f.size {
+	for i := range n {
 		if err := f.Rests(ctx, name(i)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if f.size == n {
+		return nil
+	}
+	if err := f.op.pause(ctx); err != nil {
+		return err
+	}
+	progress("copying them until there are %d", f.size)
+	if err := f.multiply(ctx); err != nil {
+		return err
+	}
+	if err := f.op.start(ctx); err != nil {
+		return err
+	}
+	return f.comesToRest(ctx)
 }
 
 // take measures a situation from its first change to its last.

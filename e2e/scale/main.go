@@ -54,6 +54,9 @@ func numbers(args []string) ([]int, error) {
 		if err != nil || n < 1 {
 			return nil, fmt.Errorf("%q is no number of canaries", arg)
 		}
+		if n > beside && n%beside != 0 {
+			return nil, fmt.Errorf("%d canaries are no multiple of %d, which share a namespace", n, beside)
+		}
 		out = append(out, n)
 	}
 	return out, nil
@@ -106,7 +109,7 @@ func (f *fleet) measure(ctx context.Context, only string) error {
 	if err := f.adopt(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("\n%d canaries, adopted in %s. The operator with none holds %.0f MiB.\n\n%s", f.size, time.Since(began).Round(time.Second), f.empty, head)
+	fmt.Printf("\n%d canaries, there in %s. The operator with none holds %.0f MiB.\n\n%s", f.size, time.Since(began).Round(time.Second), f.empty, head)
 	for _, s := range situations {
 		if s.rollouts > f.size || only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
 			continue

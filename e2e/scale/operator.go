@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -44,7 +43,7 @@ func (u usage) since(o usage) usage {
 
 // start starts the operator and waits until it answers.
 func (o *operator) start(ctx context.Context) (err error) {
-	address, err := freeAddress()
+	address, err := bare.FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (o *operator) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for range 300 {
+	for range 1200 {
 		if _, err = o.scrape(ctx); err == nil {
 			return nil
 		}
@@ -66,13 +65,21 @@ func (o *operator) start(ctx context.Context) (err error) {
 
 func (o *operator) stop() { o.Stop() }
 
-func (o *operator) restart(ctx context.Context) error {
+// pause stops the operator until its next start.
+func (o *operator) pause(ctx context.Context) error {
 	used, err := o.usage(ctx)
 	if err != nil {
 		return err
 	}
 	o.gone = used
 	o.stop()
+	return nil
+}
+
+func (o *operator) restart(ctx context.Context) error {
+	if err := o.pause(ctx); err != nil {
+		return err
+	}
 	return o.start(ctx)
 }
 
@@ -113,13 +120,3 @@ func histogram(f *dto.MetricFamily) (count uint64, sum time.Duration) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// freeAddress is one on this machine that nobody listens on yet.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close() //nolint:errcheck // nobody has used it
-	return l.Addr().String(), nil
-}

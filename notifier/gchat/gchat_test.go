@@ -90,6 +90,8 @@ func place(t *testing.T) hooktest.Place {
 
 func TestConformance(t *testing.T) { hooktest.Conform(t, place) }
 
+func FuzzAnswer(f *testing.F) { hooktest.Answers(f, place) }
+
 func TestGoldens(t *testing.T) { hooktest.Goldens(t, place) }
 
 func TestLongestMessageIsTaken(t *testing.T) {

@@ -88,10 +88,13 @@ func (p *plan) unbake(o v1beta1.Outcome, reason, message string) {
 	p.promote(r.From)
 	p.status.Promotions = slices.DeleteFunc(p.status.Promotions, func(name string) bool { return name == bad })
 	p.status.Phase = v1beta1.PhasePromoting
-	p.enter(v1beta1.StepRestoring, 0)
+	p.enterRestoring()
 	t := Telling{Reason: "RollingBack", Moment: Held, Severity: Error, What: "rolling back " + r.Revision.Image, Why: message}
 	if warm {
 		p.status.CanaryWeight = v1beta1.FullWeight
+		if r.ExposedSince == nil { // it is drained like any that had traffic
+			r.ExposedSince = new(micro(p.Now))
+		}
 		t.Next = fmt.Sprintf("All traffic goes to %s, which was kept warm, while %s goes back to it", r.From.Image, p.Object.PrimaryName())
 	} else {
 		t.Next = fmt.Sprintf("%s has no ready pods to take the traffic (%s): %s goes back to %s by itself",

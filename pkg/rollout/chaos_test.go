@@ -38,7 +38,7 @@ func TestNothingUsersDoBreaksARollout(t *testing.T) {
 func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	tags := []string{"6.0.0", "6.0.1", "6.0.2", "6.1.0"}
 	tag := tags[r.IntN(len(tags))]
-	switch r.IntN(17) {
+	switch r.IntN(18) {
 	case 0, 1, 2, 3:
 		s.setImage(at, tag)
 	case 4:
@@ -55,12 +55,14 @@ func mischief(s *sim, r *rand.Rand, at time.Duration) {
 	case 8:
 		s.user(at, "the status is lost", func() { s.c.Status = v1beta1.CanaryStatus{} })
 	case 9:
-		s.user(at, "somebody edits the route", func() { s.route.CanaryWeight = v1beta1.Percent(int32(r.IntN(100))) })
+		s.user(at, "somebody edits the route", func() { s.route.CanaryWeight = foreign })
 	case 10:
 		s.user(at, "somebody scales the template", func() { s.target.Replicas = int32(r.IntN(4)) })
 	case 11:
 		s.user(at, "somebody turns the Service back", func() { s.apex.ToPrimary = false })
-	case 12, 13, 14, 15:
+	case 12:
+		s.user(at, "the primary's pods die", func() { s.die("primary") })
+	case 13, 14, 15, 16:
 		texts := []string{"pause", "resume", "promote", "promote --full", "abort", "retry", "rollback", "rollback --to-image=" + tag, "restart"}
 		s.tell(at, texts[r.IntN(len(texts))])
 	default:

@@ -159,6 +159,8 @@ func (p *plan) abort() (string, bool) {
 
 func (p *plan) retry() (string, bool) {
 	switch {
+	case p.ending() && p.status.Rollout.Step == v1beta1.StepRestoring:
+		return p.retryPromotion()
 	case p.underWay() != nil || p.ending():
 		return "a rollout is under way", false
 	case p.status.Rejected == "":

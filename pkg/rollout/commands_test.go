@@ -102,6 +102,9 @@ var steered = []scene{
 	{name: "aborted while it bakes", lasts: 5 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "2m" },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.tell(95*time.Second, "abort") }},
+	{name: "put back while it bakes, without an analysis", lasts: 5 * time.Minute, phase: v1beta1.PhaseInitialized, promoted: "6.0.0",
+		edit: func(c *v1beta1.Canary) { c.Spec.SkipAnalysis, c.Spec.Analysis.BakeTime = true, "2m" },
+		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(60*time.Second, "6.0.0") }},
 	{name: "a newer revision while it bakes", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
 		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "30s" },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(85*time.Second, "6.0.2") }},
@@ -130,8 +133,21 @@ func TestCommandsThatMakeNoSense(t *testing.T) {
 		"rollback to what is not there": {nil, "rollback --to-revision=9", "no snapshot of it is kept (there are 1: podinfo:6.0.0)"},
 		"rollback elsewhere in mid-run": {func(s *sim) { s.setImage(30*time.Second, "6.0.1") }, "rollback --to-revision=1", "kubectl serin abort podinfo first"},
 		"restart in mid-run":            {func(s *sim) { s.setImage(30*time.Second, "6.0.1") }, "restart", "which replaces the pods anyway"},
-		"anything while suspended":      {func(s *sim) { s.user(20*time.Second, "suspend", func() { s.c.Spec.Suspend = true }) }, "pause", "set spec.suspend to false first"},
-		"anything while adopting":       {nil, "pause", "the adoption is not through yet"},
+		"retry what failed as it baked": {func(s *sim) {
+			s.c.Spec.Analysis.BakeTime, s.startup = "2m", 2*time.Second
+			s.setImage(15*time.Second, "6.0.1")
+			s.tell(18*time.Second, "promote --full")
+			s.user(30*time.Second, "6.0.0 does not start any more", func() { s.broken["podinfo-6.0.0"] = true })
+			s.tell(32*time.Second, "abort")
+		}, "retry", "podinfo-primary goes back to podinfo:6.0.0, and nothing else has been proven"},
+		"retry what was taken back": {func(s *sim) {
+			s.setImage(15*time.Second, "6.0.1")
+			s.user(19*time.Second, "6.0.0 does not start any more", func() { s.broken["podinfo-6.0.0"] = true })
+			s.tell(20*time.Second, "promote --full")
+			s.setImage(22*time.Second, "6.0.0")
+		}, "retry", "set it to podinfo:6.0.1 again, and that is promoted"},
+		"anything while suspended": {func(s *sim) { s.user(20*time.Second, "suspend", func() { s.c.Spec.Suspend = true }) }, "pause", "set spec.suspend to false first"},
+		"anything while adopting":  {nil, "pause", "the adoption is not through yet"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

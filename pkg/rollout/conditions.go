@@ -97,7 +97,11 @@ func (p *plan) explainRollout() (reason, message string) {
 	case v1beta1.StepBaking:
 		return reason, fmt.Sprintf("%s serves and is watched until %s; %s is kept warm", r.Revision.Image, clock(r.Until.Time), r.From.Image)
 	case v1beta1.StepRestoring:
-		return reason, fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
+		message = fmt.Sprintf("%s goes back to %s: %s", p.Object.PrimaryName(), r.From.Image, r.Message)
+		if queued := p.queued(); queued != "" {
+			message += ". " + queued
+		}
+		return reason, message
 	default:
 		return reason, fmt.Sprintf("%s: %s", r.Reason, r.Message)
 	}

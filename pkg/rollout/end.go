@@ -90,7 +90,7 @@ func (p *plan) shiftBack() {
 	r := p.status.Rollout
 	left := p.status.CanaryWeight != 0 || r.Rules != nil // matches and copies are traffic too
 	switch {
-	case left && !p.primaryServes():
+	case left && !p.primaryServes(), !left && p.unserved(p.routeWish()):
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
 			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
 	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && p.Now.Before(r.NextCheckAt.Time):

@@ -205,13 +205,7 @@ func commands(s *sim) []happening {
 		}
 	}
 	for _, text := range []string{"pause", "resume", "promote", "promote --full", "abort", "retry", "rollback", "restart"} {
-		all = append(all, meddle("kubectl serin "+text, func(s *sim) {
-			c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
-			if err != nil {
-				s.t.Fatalf("%v", err)
-			}
-			s.command = &Command{Command: c}
-		}))
+		all = append(all, meddle("kubectl serin "+text, func(s *sim) { s.give(text) }))
 	}
 	suspend := !s.c.Spec.Suspend
 	return append(all, meddle(fmt.Sprintf("spec.suspend %t", suspend), func(s *sim) { s.c.Spec.Suspend = suspend }))
@@ -223,7 +217,7 @@ func mischiefs(s *sim) []happening {
 		meddle("the status is lost", func(s *sim) { s.c.Status = v1beta1.CanaryStatus{} }),
 		meddle("somebody scales the template", func(s *sim) { s.target.Replicas = 2 }),
 		meddle("somebody turns the Service", func(s *sim) { s.apex.ToPrimary = false }),
-		meddle("the operator is killed after its next commit", func(s *sim) { s.crash = once(s) }),
+		meddle("the operator is killed after its next commit", func(s *sim) { s.crash = once }),
 	}
 	for _, what := range []string{"primary", "canary", "route", "Service", "target"} {
 		all = append(all, meddle("the API server refuses to write the "+what, func(s *sim) { s.refused = what }))
@@ -241,10 +235,16 @@ func mischiefs(s *sim) []happening {
 			meddle("no listener leads to the route", func(s *sim) { s.route.Problem = &Problem{"NotAttached", "no listener"} }))
 	}
 	if p := s.primary; p != nil {
-		all = append(all, meddle("the primary's pods die", func(s *sim) { s.die("primary") }))
+		all = append(all, meddle("the primary's pods die", func(s *sim) { s.die("primary") }),
+			meddle("the operator is killed after its next commit, and the primary's pods die", func(s *sim) { s.crash = bereft("primary") }))
+	}
+	if s.failing() && !s.broken[s.c.Status.LastPromotedSpec] {
+		all = append(all, meddle("what is promoted does not start any more", (*sim).losePromoted),
+			meddle("what is promoted does not start any more, and a fix is pushed", func(s *sim) { s.losePromoted(); s.target.Revision = rev("6.0.9") }))
 	}
 	if s.canary != nil {
 		all = append(all, meddle("the canary's pods die", func(s *sim) { s.die("canary") }),
+			meddle("the operator is killed after its next commit, and the canary's pods die", func(s *sim) { s.crash = bereft("canary") }),
 			meddle("somebody deletes the canary's Deployment", func(s *sim) { s.canary = nil }))
 	}
 	if s.problems == nil {
@@ -299,14 +299,63 @@ func (s *sim) takeBack() {
 }
 
 func (s *sim) die(role string) {
-	p := s.side(role)
-	p.ready, p.old = 0, 0
-	s.grow(role, p)
+	if p := s.side(role); p != nil {
+		p.ready, p.old = 0, 0
+		s.grow(role, p)
+	}
+}
+
+// failing is true while a promotion is tried or taken back: the canary has what has passed its analysis.
+func (s *sim) failing() bool {
+	r := s.c.Status.Rollout
+	return r != nil && r.EndedAt == nil && s.c.Status.Release == nil && (r.Step == v1beta1.StepCopying || r.Step == v1beta1.StepRestoring) &&
+		s.canary != nil && s.canary.revision == r.Revision.Name
+}
+
+// losePromoted takes the primary's pods, for ever.
+func (s *sim) losePromoted() {
+	s.broken[s.c.Status.LastPromotedSpec] = true
+	s.die("primary")
+}
+
+// wayOut does what the status says where the primary cannot go back to what is promoted.
+func (s *sim) wayOut() {
+	st := &s.c.Status
+	r := st.Rollout
+	obeyed := s.command == nil || st.Command != nil && st.Command.ID == s.command.ID
+	if r == nil || r.EndedAt != nil || r.Step != v1beta1.StepRestoring || st.Release != nil || !s.broken[st.LastPromotedSpec] || !obeyed {
+		return
+	}
+	if s.target.Revision.Name == st.LastPromotedSpec {
+		s.target.Revision = r.Revision
+	} else {
+		s.give("retry")
+	}
+	s.at(0, watched, func(*sim) {})
+}
+
+// give gives a command now.
+func (s *sim) give(text string) {
+	s.given++
+	c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.given))
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	s.command = &Command{Command: c}
 }
 
 // once kills the operator at its next commit.
-func once(s *sim) func() bool {
-	return func() bool { s.crash = nil; return true }
+func once(s *sim) bool {
+	s.crash = nil
+	return true
+}
+
+// bereft kills the operator at its next commit, and the pods of a side before the next one looks.
+func bereft(role string) func(*sim) bool {
+	return func(s *sim) bool {
+		s.die(role)
+		return once(s)
+	}
 }
 
 // foreign is a weight that no strategy lists.
@@ -324,22 +373,21 @@ func (s *sim) gatewayWell() {
 // allWell ends whatever was wrong.
 func (s *sim) allWell() {
 	s.events = slices.DeleteFunc(s.events, func(e event) bool { return e.alarm })
-	s.reply, s.refused, s.problems, s.ahead, s.crash = wellMeaning, "", nil, "", nil
+	s.reply, s.refused, s.problems, s.ahead = wellMeaning, "", nil, ""
 	s.gatewayWell()
 	s.back.stuck, s.back.stuckRoute = false, false
 	s.c.Spec.Suspend = false
+	if !s.failing() && len(s.broken) > 0 {
+		clear(s.broken)
+		s.grow("primary", s.primary)
+	}
 	if !s.back.asked {
 		s.target.Exists = true
 	}
 	s.at(0, watched, func(*sim) {})
-	if s.c.Status.PausedAt == nil {
-		return
+	if s.c.Status.PausedAt != nil {
+		s.give("resume")
 	}
-	c, err := v1beta1.ParseCommand(fmt.Sprintf("resume id=%d by=alice", s.now.UnixNano()+1))
-	if err != nil {
-		s.t.Fatalf("%v", err)
-	}
-	s.command = &Command{Command: c}
 }
 
 // calm is true where nothing is left of any meddling.
@@ -371,7 +419,7 @@ func (s *sim) key() string {
 	if n := st.Repairs; n != nil {
 		k.add(fightOver(st), n.LastAt != nil && s.now.Sub(n.LastAt.Time) < recheck)
 	}
-	k.add(k.name(st.Rejected))
+	k.add(k.name(st.Rejected), s.broken[st.LastPromotedSpec])
 	if n := len(st.Promotions); n > 1 {
 		k.add(k.name(st.Promotions[n-2]))
 	}
@@ -385,7 +433,7 @@ func (s *sim) key() string {
 func (s *sim) rolloutKey(k *key, r *v1beta1.RolloutStatus) {
 	st := &s.c.Status
 	k.add(r.Step, k.name(r.Revision.Name), k.name(r.From.Name), r.Pinned, r.Outcome, overdue(s.now, r.Until), overdue(s.now, r.NextCheckAt), r.NextCheckAt != nil,
-		r.PrimaryReplicas, r.CanaryReplicas, digest(r.Rules), r.ExposedSince != nil)
+		r.PrimaryReplicas, r.CanaryReplicas, digest(r.Rules), r.ExposedSince != nil, k.name(nameOf(r.Queued)))
 	if r.Step == v1beta1.StepDraining {
 		k.add(age(s.now, r.Since.Time, recheck, drainBlind, drainDeadline))
 	}

@@ -91,7 +91,7 @@ func (m *model) wasTried(from *moment, h happening) bool {
 func (at *moment) outline() string {
 	st := &at.c.Status
 	text := fmt.Sprint(place(st), st.CanaryWeight > 0, st.PausedAt != nil, st.SuspendedAt != nil, at.route.CanaryWeight == st.CanaryWeight, at.inProxy > 0,
-		at.primary.up(), at.canary.up(), at.spent)
+		at.primary.up(), at.canary.up(), at.broken[st.LastPromotedSpec], at.spent)
 	if r := st.Rollout; r != nil && r.EndedAt == nil {
 		text += fmt.Sprint(r.Rules != nil, r.Outcome, r.Gate != nil, r.Held, r.Pinned, overdue(at.now, r.Until), at.target.Revision.Name == r.Revision.Name, at.canary != nil && at.canary.revision == r.Revision.Name)
 	}
@@ -202,7 +202,7 @@ func (at *moment) rests() bool {
 }
 
 // untimed are the sub-steps that may last: each waits for the healthy side, or for somebody who is named.
-var untimed = []v1beta1.Step{v1beta1.StepConfirming, v1beta1.StepRestoring, v1beta1.StepShiftingBack, v1beta1.StepDraining, v1beta1.StepScalingDown}
+var untimed = []v1beta1.Step{v1beta1.StepConfirming, v1beta1.StepShiftingBack, v1beta1.StepDraining, v1beta1.StepScalingDown}
 
 // check holds a plan against what has to be true of all.
 func (at *moment) check() {
@@ -233,8 +233,7 @@ func (at *moment) check() {
 func (at *moment) held(reason string) bool {
 	st := &at.c.Status
 	stalled := condition(st.Conditions, v1beta1.ConditionStalled)
-	return stalled.Status == "True" || reason == "Suspended" || reason == "PrimaryNotReady" || reason == "RestoringPrimary" ||
-		st.Rollout != nil && st.Rollout.Step == v1beta1.StepRestoring
+	return stalled.Status == "True" || reason == "Suspended" || reason == "PrimaryNotReady"
 }
 
 // letRest plays on with everything well until the canary is at rest, or comes to a moment from which it
@@ -249,6 +248,7 @@ func (m *model) letRest(at *moment) {
 			break
 		}
 		passed = append(passed, key)
+		next.wayOut()
 		if len(next.events) == 0 {
 			next.checkEnd()
 			break

@@ -162,7 +162,7 @@ func (p *plan) touch() {
 func (p *plan) enter(s v1beta1.Step, deadline time.Duration) {
 	r := p.status.Rollout
 	r.Step, r.Since, r.Until, r.NextCheckAt = s, micro(p.Now), nil, nil
-	r.PassedHooks, r.Held, r.Gate = nil, "", nil
+	r.PassedHooks, r.Held, r.Gate, r.Queued = nil, "", nil, nil
 	r.Attempt++
 	if deadline > 0 {
 		until := micro(p.Now.Add(deadline))
@@ -194,6 +194,13 @@ func (p *plan) stall(pr Problem) {
 	if c := condition(p.Object.Status.Conditions, v1beta1.ConditionStalled); c == nil ||
 		c.Status != metav1.ConditionTrue || c.Reason != pr.Reason || c.Message != clip(pr.Message) {
 		p.move(Telling{Reason: pr.Reason, Moment: Held, Severity: Warning, What: pr.Message})
+	}
+}
+
+// lastingly says that the user must act, where that has been told. The first of several is shown.
+func (p *plan) lastingly(reason, message string) {
+	if p.waiting.reason == "" {
+		p.waiting = hold{reason: reason, message: message, stalled: true}
 	}
 }
 

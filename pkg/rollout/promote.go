@@ -41,23 +41,3 @@ func (p *plan) copy() {
 		p.wakeAt(deadlineOf(r.Until))
 	}
 }
-
-// restoreFor takes the primary back to the promoted revision while the weights stay.
-func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
-	r := p.status.Rollout
-	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
-	p.enter(v1beta1.StepRestoring, 0)
-	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
-		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %s %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
-}
-
-// restore waits for the primary as it was. It has no deadline: the healthy side keeps its traffic.
-func (p *plan) restore() {
-	r := p.status.Rollout
-	want := max(r.PrimaryReplicas, p.Primary.Replicas)
-	if !p.Primary.Ready(p.status.LastPromotedSpec, want, p.spec.Analysis.PrimaryReadyPercent()) {
-		p.trouble("RestoringPrimary", p.Object.PrimaryName(), p.Primary)
-		return
-	}
-	p.end(r.Outcome, r.Reason, r.Message)
-}

@@ -305,7 +305,7 @@ func TestAReleaseEndsFromAnyMoment(t *testing.T) {
 				s := newSim(t, nil)
 				s.back.pods, s.back.running = 2, "podinfo-6.0.0"
 				s.jitter = rand.New(rand.NewPCG(uint64(at), 3))
-				s.crash = func() bool { return s.back.asked && s.jitter.IntN(3) == 0 }
+				s.crash = func(s *sim) bool { return s.back.asked && s.jitter.IntN(3) == 0 }
 				s.setImage(30*time.Second, "6.0.1")
 				s.reply = succeedingAt(rate)
 				s.remove(time.Duration(at)*time.Second + 300*time.Millisecond)

@@ -50,7 +50,7 @@ func (p *plan) repairApex() {
 func (p *plan) repairRoute() {
 	w := p.status.WeightTransition
 	asked := p.Route.CanaryWeight == p.status.CanaryWeight && p.Route.Rules == rulesOf(p.status)
-	if !p.Route.Exists || asked || p.Route.Stamp == 0 || p.Route.Stamp < w {
+	if !p.Route.Exists || asked || p.Route.Stamp == 0 || p.Route.Stamp < w || p.unserved(p.routeWish()) {
 		return
 	}
 	n := p.repairs()
@@ -58,6 +58,15 @@ func (p *plan) repairRoute() {
 	p.move(Telling{Reason: "RouteRepaired", Moment: Notice, Severity: Warning,
 		What: fmt.Sprintf("somebody edited or removed the route; it is set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
 		Next: "To stop a rollout, put the template back or set spec.suspend"})
+}
+
+// routeWish is what the status asks of the route.
+func (p *plan) routeWish() RouteWish {
+	w := RouteWish{CanaryWeight: p.status.CanaryWeight}
+	if r := p.status.Rollout; r != nil && r.Rules != nil {
+		w.Rules = *r.Rules
+	}
+	return w
 }
 
 // maxReplicaRepairs bounds the fight over the target's replicas: a spare copy of a template harms

@@ -54,6 +54,19 @@ var scenes = []scene{
 			s.setImage(101*time.Second, "6.0.2")
 			s.user(106*time.Second, "it is ready again", func() { s.primary.ready = s.primary.replicas })
 		}},
+	{name: "the next weight waits for its pods", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) {
+			c.Spec.Analysis.StepWeight, c.Spec.Analysis.MaxWeight, c.Spec.Analysis.StepWeights = 0, 0, []int32{5, 60}
+		},
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "the canary's pods die, and take long to come back", func() { s.startup = 25 * time.Second; s.die("canary") })
+		}},
+	{name: "a rollback waits for a pod of the primary", lasts: 5 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "the primary's pods die, and errors begin", func() { s.reply, s.startup = succeedingAt(90), time.Minute; s.die("primary") })
+		}},
 	{name: "a fix while the primary has no pod", lasts: 25 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
 		edit: func(c *v1beta1.Canary) { iterate(c, 2) },
 		play: func(s *sim) {
@@ -112,6 +125,21 @@ var scenes = []scene{
 		play: func(s *sim) {
 			s.setImage(30*time.Second, "6.0.1")
 			s.user(50*time.Second, "6.0.1 stops starting", func() { s.broken["podinfo-6.0.1"] = true })
+		}},
+	{name: "nothing starts on the primary, and a fix waits", lasts: 60 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "neither 6.0.0 nor 6.0.1 starts any more", func() { s.broken["podinfo-6.0.0"], s.broken["podinfo-6.0.1"] = true, true })
+			s.setImage(20*time.Minute, "6.0.2")
+			s.user(40*time.Minute, "6.0.1 starts again", func() { delete(s.broken, "podinfo-6.0.1") })
+			s.tell(41*time.Minute, "retry")
+		}},
+	{name: "the promoted revision is lost, and the new one set again", lasts: 25 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "6.0.0 does not start any more", func() { s.broken["podinfo-6.0.0"] = true; s.startup = 30 * time.Second })
+			s.setImage(60*time.Second, "6.0.0")
+			s.setImage(20*time.Minute, "6.0.1")
 		}},
 	{name: "tag moved after the analysis", lasts: 4 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		play: func(s *sim) {

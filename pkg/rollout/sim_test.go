@@ -48,8 +48,10 @@ type sim struct {
 	// wrote: the present turn has changed the world.
 	wrote   bool
 	command *Command
-	ahead   string
-	seen    []v1beta1.RevisionStatus
+	// given counts the commands: each has an id of its own.
+	given int
+	ahead string
+	seen  []v1beta1.RevisionStatus
 	// stamp is the highest transition that the world carries.
 	stamp int64
 	// problems are what the user has to mend, and refused is what the API server takes no write to: the
@@ -57,7 +59,7 @@ type sim struct {
 	problems []Problem
 	refused  string
 	// crash kills the operator after a commit; nil never does.
-	crash func() bool
+	crash func(*sim) bool
 	// back is what a release finds and leaves.
 	back handback
 }
@@ -171,7 +173,7 @@ func (s *sim) turn() {
 	if d.Next != nil {
 		s.commit(d.Next)
 		o.Object = s.c.DeepCopy()
-		if s.crash != nil && s.crash() { // between the commit and what follows it
+		if s.crash != nil && s.crash(s) { // between the commit and what follows it
 			s.at(0, watched, func(*sim) {})
 			return
 		}
@@ -390,13 +392,7 @@ func (s *sim) snapshots() []Snapshot {
 
 // tell gives the canary a command after d.
 func (s *sim) tell(d time.Duration, text string) {
-	s.user(d, "kubectl serin "+text, func() {
-		c, err := v1beta1.ParseCommand(fmt.Sprintf("%s id=%d by=alice", text, s.now.UnixNano()))
-		if err != nil {
-			s.t.Fatalf("%v", err)
-		}
-		s.command = &Command{Command: c}
-	})
+	s.user(d, "kubectl serin "+text, func() { s.give(text) })
 }
 
 // user does something after d.
@@ -485,7 +481,7 @@ func (s *sim) checkRaise(weight v1beta1.Weight) {
 		}
 	}
 	if weight < s.route.CanaryWeight && s.route.CanaryWeight != foreign && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
-		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v", weight, s.primary)
+		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v\n%s", weight, s.primary, s.out.String())
 	}
 }
 

@@ -104,12 +104,28 @@ func serving(o Observed, w *World) {
 	if s.Rollout != nil && s.Rollout.Rules != nil {
 		w.Route.Rules = *s.Rollout.Rules
 	}
+	if o.unserved(*w.Route) {
+		w.Route = nil // it is written when there is a pod to take the traffic
+	}
 	w.EmptyTarget = !fightOver(s)
 	none := int32(0)
 	w.Canary = &Clone{Replicas: &none}
 	if o.Target.Replicas > 0 && !o.Target.Autoscaled && w.EmptyTarget && atRest(s.Rollout) {
 		w.Primary.Replicas = &o.Target.Replicas // a size that the user gives the template is the primary's
 	}
+}
+
+// unserved is true where a route would give more to a side that has no pod to take it. Whoever decided it
+// saw the pods; a process that died before the write left it to one that meets them gone. So does somebody
+// who edits a route.
+func (o Observed) unserved(w RouteWish) bool {
+	stands := o.Route
+	if !stands.Exists {
+		return false
+	}
+	toCanary := w.CanaryWeight > stands.CanaryWeight || w.Rules.Digest() != stands.Rules && !w.Rules.Empty()
+	toPrimary := w.CanaryWeight < stands.CanaryWeight
+	return toCanary && o.Canary.Endpoints == 0 || toPrimary && o.Primary.Endpoints == 0 && o.Primary.Available == 0 && o.Canary.Endpoints > 0
 }
 
 // running is what a rollout adds. The canary's template is only ever changed in StepStarting, which

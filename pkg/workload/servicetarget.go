@@ -118,10 +118,10 @@ func (c ServiceClone) Same(live *corev1.Service) bool {
 // Changes bring a live Service to the revision and switch it on or off.
 func (c ServiceClone) Changes(live *corev1.Service) []Change {
 	changes := []Change{{"replace", "/metadata/resourceVersion", live.ResourceVersion}}
-	if live.Labels == nil {
+	if len(live.Labels) == 0 {
 		changes = append(changes, Change{"add", "/metadata/labels", map[string]string{}})
 	}
-	if live.Annotations == nil {
+	if len(live.Annotations) == 0 {
 		changes = append(changes, Change{"add", "/metadata/annotations", map[string]string{}})
 	}
 	for field, entries := range map[string]map[string]string{"labels": c.labels(), "annotations": c.annotations()} {

@@ -88,7 +88,7 @@ func (r *Router) sendsToApex(ctx context.Context, n names, rt route) (bool, erro
 }
 
 // isApex tells it of one destination: the Service itself, or an Upstream of it, be it one that Gloo
-// discovered or one of the user's.
+// discovered or one of the user's. Of one that cannot be read it is not known, which is as good as no.
 func (r *Router) isApex(ctx context.Context, n names, entry map[string]any) (bool, error) {
 	destination, _ := entry["destination"].(map[string]any)
 	if kube, ok := destination["kube"].(map[string]any); ok {
@@ -97,7 +97,7 @@ func (r *Router) isApex(ctx context.Context, n names, entry map[string]any) (boo
 		return refOf(ref, "") == n.apex() && port == int64(n.Port), nil
 	}
 	ref, ok := upstreamOf(entry, n.Canary.Namespace)
-	if !ok {
+	if !ok || n.outOfSight(ref.Namespace) {
 		return false, nil
 	}
 	up := api.New(api.Upstream)

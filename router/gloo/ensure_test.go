@@ -196,6 +196,11 @@ func TestTablesThatAreLeftAlone(t *testing.T) {
 `,
 			reason: "RouteTableNotOurs",
 		},
+		"its route sends to an Upstream where an operator of one namespace does not look": {
+			objects: []string{discovered},
+			table:   podinfoTable + "  routes:\n  - routeAction: {single: {upstream: {name: apps-podinfo-9898, namespace: gloo-system}}}\n",
+			reason:  "RouteTableNotOurs",
+		},
 		"it is another Canary's": {
 			objects: []string{otherCanary},
 			table:   strings.Replace(podinfoTable, "{name: podinfo}", "{name: podinfo, labels: {serin.dev/canary: other}}", 1) + "  routes:\n  - {}\n",
@@ -205,6 +210,7 @@ func TestTablesThatAreLeftAlone(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := inMemory(t, append(tc.objects, tc.table)...)
+			w.target.Watched = "apps"
 			before := w.readTable(t)
 			for range 2 {
 				err := w.Ensure(t.Context(), w.target, 1)

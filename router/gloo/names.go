@@ -37,6 +37,9 @@ func (n names) upstreamKey(s side) client.ObjectKey {
 	return client.ObjectKey{Namespace: n.Canary.Namespace, Name: n.upstream(s)}
 }
 
+// outOfSight is true of a namespace in which nothing can be read.
+func (n names) outOfSight(namespace string) bool { return n.Watched != "" && namespace != n.Watched }
+
 // owner is the value of v1beta1.CanaryLabel on what is this target's.
 func (n names) owner() string { return v1beta1.LabelValue(n.Canary.Name) }
 

@@ -120,9 +120,11 @@ func (n names) pointAtService(u *unstructured.Unstructured, s side) error {
 
 // settings are the fields that spec.upstreamRef gives to both sides.
 type settings struct {
-	ref     client.ObjectKey
-	fields  map[string]any
-	missing bool // the Upstream that is named is not there
+	ref    client.ObjectKey
+	fields map[string]any
+	// missing is true of an Upstream that is not there, or that cannot be read as only watched is.
+	missing bool
+	watched string
 }
 
 // source reads what spec.upstreamRef names.
@@ -131,6 +133,9 @@ func (r *Router) source(ctx context.Context, n names) (settings, error) {
 		return settings{}, nil
 	}
 	ref, up := n.sourceKey(), api.New(api.Upstream)
+	if n.outOfSight(ref.Namespace) {
+		return settings{ref: ref, missing: true, watched: n.Watched}, nil
+	}
 	switch err := r.client.Get(ctx, ref, up); {
 	case apierrors.IsNotFound(err):
 		return settings{ref: ref, missing: true}, nil
@@ -184,6 +189,13 @@ func (s settings) copyTo(u *unstructured.Unstructured) {
 }
 
 func (s settings) problem(consequence string) router.Problem {
+	if s.watched != "" {
+		return router.Problem{
+			Reason: "ReferenceRefused",
+			Message: fmt.Sprintf("spec.upstreamRef names Upstream %s, and the operator watches namespace %s alone: %s. Name one in %[2]s or remove spec.upstreamRef",
+				s.ref, s.watched, consequence),
+		}
+	}
 	return router.Problem{
 		Reason: "UpstreamRefNotFound",
 		Message: fmt.Sprintf("spec.upstreamRef names Upstream %s, which does not exist: %s. Create it or remove spec.upstreamRef",

@@ -3,12 +3,31 @@ package parts
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"runtime/debug"
+	"slices"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
 	"github.com/serin-dev/serin/deploy/image/archive"
 )
+
+// rootsModule has the certificate authorities.
+const rootsModule = "golang.org/x/crypto/x509roots/fallback"
+
+// RootsModule is that module at the version that is linked into this program.
+func RootsModule() (*debug.Module, error) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil, errors.New("this program does not know its modules")
+	}
+	i := slices.IndexFunc(info.Deps, func(m *debug.Module) bool { return m.Path == rootsModule })
+	if i < 0 {
+		return nil, fmt.Errorf("module %s is not linked into this program", rootsModule)
+	}
+	return info.Deps[i], nil
+}
 
 // RootsPath is where Go, curl and GnuTLS all look first.
 const RootsPath = "/etc/ssl/certs/ca-certificates.crt"

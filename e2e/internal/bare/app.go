@@ -15,7 +15,7 @@ import (
 // App is an application with a Canary: a Deployment of image app:1 that reads a ConfigMap, its Service
 // and its route.
 type App struct {
-	// Namespace that it is in; Namespace of this package unless set. Names differ everywhere.
+	// Namespace that it is in; Namespace of this package unless set.
 	Namespace, Name string
 	Pods            int32
 	// Interval between the checks, of which each allows one of Steps.

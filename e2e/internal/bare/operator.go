@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,4 +65,14 @@ func (o *Operator) RSS() (float64, error) {
 		}
 	}
 	return 0, fmt.Errorf("the kernel tells no VmRSS")
+}
+
+// FreeAddress is one on this machine that nobody listens on yet.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close() //nolint:errcheck // nobody has used it
+	return l.Addr().String(), nil
 }

@@ -3,6 +3,7 @@ package bare
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,12 +25,12 @@ const (
 	patience = 5 * time.Minute
 )
 
-// World is what users have on the API server, and a watch on their canaries.
+// World is what users have on the API server, and a watch on their canaries. Applications go by their
+// name, or by namespace/name outside of Namespace.
 type World struct {
 	Client client.WithWatch
 
 	mu   sync.Mutex
-	home map[string]string // namespaces of applications
 	seen map[string]sighting
 	news chan struct{}
 }
@@ -52,7 +53,7 @@ func NewWorld(ctx context.Context, config *rest.Config) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Client: c, home: map[string]string{}, seen: map[string]sighting{}, news: make(chan struct{})}
+	w := &World{Client: c, seen: map[string]sighting{}, news: make(chan struct{})}
 	go w.watch(ctx)
 	return w, nil
 }
@@ -77,7 +78,7 @@ func (w *World) watch(ctx context.Context) {
 func (w *World) saw(c *v1beta1.Canary) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen[c.Name] = sighting{c.Status, time.Now()}
+	w.seen[called(c.ObjectMeta)] = sighting{c.Status, time.Now()}
 	close(w.news)
 	w.news = make(chan struct{})
 }
@@ -112,9 +113,6 @@ func (w *World) Create(ctx context.Context, apps ...App) error {
 		if err := w.Client.Create(ctx, ns); client.IgnoreAlreadyExists(err) != nil {
 			return err
 		}
-		w.mu.Lock()
-		w.home[app.Name] = app.Namespace
-		w.mu.Unlock()
 		for _, o := range app.objects() {
 			if err := w.Client.Create(ctx, o); err != nil {
 				return fmt.Errorf("create %s: %w", app.Name, err)
@@ -135,20 +133,28 @@ func (w *World) Rests(ctx context.Context, name string) error {
 
 // SetImage changes the image of an application.
 func (w *World) SetImage(ctx context.Context, name, image string) error {
-	d := &appsv1.Deployment{ObjectMeta: w.meta(name)}
+	d := &appsv1.Deployment{ObjectMeta: meta(name)}
 	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image)
 	return w.Client.Patch(ctx, d, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
 }
 
-func (w *World) meta(name string) metav1.ObjectMeta {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return metav1.ObjectMeta{Namespace: w.home[name], Name: name}
+func called(meta metav1.ObjectMeta) string {
+	if meta.Namespace == Namespace {
+		return meta.Name
+	}
+	return meta.Namespace + "/" + meta.Name
+}
+
+func meta(name string) metav1.ObjectMeta {
+	if ns, name, ok := strings.Cut(name, "/"); ok {
+		return metav1.ObjectMeta{Namespace: ns, Name: name}
+	}
+	return metav1.ObjectMeta{Namespace: Namespace, Name: name}
 }
 
 // Command gives one as kubectl serin does.
 func (w *World) Command(ctx context.Context, name, text string) error {
-	c := &v1beta1.Canary{ObjectMeta: w.meta(name)}
+	c := &v1beta1.Canary{ObjectMeta: meta(name)}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1beta1.CommandAnnotation, text)
 	return w.Client.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(patch)))
 }

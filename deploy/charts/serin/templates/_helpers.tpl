@@ -109,3 +109,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $found }}
 {{- end }}
 {{- end }}
+
+{{/* By these the operator, and the Job that does its work at an uninstall, show load testers who they are. */}}
+{{- define "serin.loadtesterArgs" -}}
+{{- with .Values.trustedLoadtesters }}
+- {{ printf "--trusted-loadtesters=%s" (join "," .) | quote }}
+- --loadtester-token-file=/var/run/secrets/serin-loadtester/token
+{{- end }}
+{{- end }}
+
+{{- define "serin.loadtesterMount" -}}
+- name: loadtester-token
+  mountPath: /var/run/secrets/serin-loadtester
+  readOnly: true
+{{- end }}
+
+{{- define "serin.loadtesterVolume" -}}
+# Good for nothing but load testers: the API server takes no token of this audience.
+- name: loadtester-token
+  projected:
+    sources:
+    - serviceAccountToken:
+        path: token
+        audience: serin-loadtester
+        expirationSeconds: 3600
+{{- end }}

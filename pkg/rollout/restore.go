@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
+)
+
+// restoreFor takes the primary back to the promoted revision while the weights stay.
+func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
+	r := p.status.Rollout
+	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
+	p.enterRestoring()
+	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
+		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %s %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
+}
+
+// enterRestoring begins the wait for the primary as it was. Its deadline ends nothing, for there is no
+// better side to go to: it is when somebody has to be told.
+func (p *plan) enterRestoring() {
+	p.enter(v1beta1.StepRestoring, p.Object.ProgressDeadline())
+	if t := p.Target.Revision; t.Name == p.status.LastPromotedSpec {
+		p.status.Rollout.Queued = &t
+	}
+}
+
+// restore waits for the primary as it was, while the healthy side keeps its traffic. The primary may never
+// get there; then the revision that the canary has proven is what else it can be given, when somebody asks.
+func (p *plan) restore() {
+	r := p.status.Rollout
+	want := max(r.PrimaryReplicas, p.Primary.Replicas)
+	switch {
+	case p.Primary.Ready(p.status.LastPromotedSpec, want, p.spec.Analysis.PrimaryReadyPercent()):
+		p.end(r.Outcome, r.Reason, r.Message)
+		return
+	case p.queue():
+		if r.Step != v1beta1.StepRestoring {
+			return
+		}
+	case overdue(p.Now, r.Until):
+		r.Until = new(micro(p.Now.Add(p.Now.Sub(r.Since.Time)))) // told again, each time after twice as long
+		p.move(Telling{Reason: "PrimaryNotRestored", Moment: Held, Severity: Warning, What: p.notBack(want), Why: r.Message + "; " + p.onCanary(), Next: p.unstick()})
+	}
+	if r.Until != nil && r.Until.Sub(r.Since.Time) > p.Object.ProgressDeadline() {
+		p.lastingly("PrimaryNotRestored", strings.Join(slices.DeleteFunc([]string{p.notBack(want), r.Message, p.onCanary(), p.queued(), p.unstick()},
+			func(s string) bool { return s == "" }), ". "))
+	} else {
+		p.trouble("RestoringPrimary", p.Object.PrimaryName(), p.Primary)
+	}
+	p.wakeAt(deadlineOf(r.Until))
+}
+
+// queue follows the template while the primary is not back, and is true where it changed. The revision that
+// was to be promoted is promoted when it is set again. Another one waits: there is nothing to analyse it on.
+func (p *plan) queue() bool {
+	r, t := p.status.Rollout, p.Target.Revision
+	next := &t
+	if t.Name == r.Revision.Name || r.Pinned && t.Name == p.status.Rejected {
+		next = nil
+	}
+	if t.Name == "" || nameOf(next) == nameOf(r.Queued) {
+		return false
+	}
+	r.Queued = next
+	switch {
+	case t.Name == r.Revision.Name && p.provenOnCanary():
+		p.promoteAgain(fmt.Sprintf("%s was set to it again", p.spec.TargetRef.Name))
+	case p.queued() == "":
+		p.touch()
+	default:
+		p.move(Telling{Reason: "Queued", Moment: Held, Severity: Warning, What: p.queued(), Why: p.onCanary(), Next: p.unstick()})
+	}
+	return true
+}
+
+func nameOf(r *v1beta1.RevisionStatus) string {
+	if r == nil {
+		return ""
+	}
+	return r.Name
+}
+
+// provenOnCanary is true where the canary still runs the revision whose analysis led to the promotion. After
+// a bake it runs the one before.
+func (p *plan) provenOnCanary() bool { return p.Canary.Revision == p.status.Rollout.Revision.Name }
+
+// promoteAgain gives the primary once more what the canary has proven.
+func (p *plan) promoteAgain(why string) {
+	r := p.status.Rollout
+	r.Outcome, r.Reason, r.Message = "", "", ""
+	p.beginPromotion(why)
+}
+
+// retryPromotion is what a command to retry does while the primary goes back.
+func (p *plan) retryPromotion() (string, bool) {
+	r := p.status.Rollout
+	switch {
+	case !p.provenOnCanary():
+		return fmt.Sprintf("%s goes back to %s, and nothing else has been proven", p.Object.PrimaryName(), r.From.Image), false
+	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
+		return fmt.Sprintf("%s holds %s, which %s goes back to: set it to %s again, and that is promoted", p.spec.TargetRef.Name,
+			r.From.Image, p.Object.PrimaryName(), r.Revision.Image), false
+	}
+	p.promoteAgain(byCommand)
+	return fmt.Sprintf("%s rolls to %s once more", p.Object.PrimaryName(), r.Revision.Image), true
+}
+
+// notBack says how far the primary is. It names a time of day and no duration, so that it stays the same.
+func (p *plan) notBack(want int32) string {
+	r := p.status.Rollout
+	return fmt.Sprintf("%s has been on its way back to %s since %s and is not ready: %s", p.Object.PrimaryName(), r.From.Image, clock(r.Since.Time), progress(p.Primary, want))
+}
+
+// onCanary says what carries the traffic meanwhile.
+func (p *plan) onCanary() string {
+	if p.status.CanaryWeight == 0 {
+		return fmt.Sprintf("the traffic is on the pods of %s that are ready", p.Object.PrimaryName())
+	}
+	image := p.status.Rollout.Revision.Image
+	if !p.provenOnCanary() {
+		image = p.status.Rollout.From.Image
+	}
+	return fmt.Sprintf("%s carries %s %% of the traffic with %s and is not changed under it", p.Object.CanaryName(), p.status.CanaryWeight, image)
+}
+
+// queued says what waits for the primary to be back; empty for nothing.
+func (p *plan) queued() string {
+	r := p.status.Rollout
+	if r.Queued == nil || r.Queued.Name == p.status.LastPromotedSpec {
+		return ""
+	}
+	return fmt.Sprintf("%s waits until %s is ready again", r.Queued.Image, p.Object.PrimaryName())
+}
+
+// unstick says what to do.
+func (p *plan) unstick() string {
+	r := p.status.Rollout
+	todo := fmt.Sprintf("Mend what keeps the pods of %s from starting, and Serin goes on by itself", p.Object.PrimaryName())
+	switch {
+	case !p.provenOnCanary():
+	case p.Target.Revision.Name == p.status.LastPromotedSpec && !r.Pinned:
+		todo += fmt.Sprintf("; or set %s to %s again, and that is promoted", p.spec.TargetRef.Name, r.Revision.Image)
+	default:
+		todo += fmt.Sprintf("; or kubectl serin retry %s, and %s is tried on it once more", p.Object.Name, r.Revision.Image)
+	}
+	return todo
+}
