@@ -89,10 +89,10 @@ e2e: ## Rollouts on a whole local cluster with traffic (Debian, root; KEEP=1 lea
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -skip '$(MORE)' ./suite/...
 
 # Scenes with other gateways, which have to be built and started, one that uninstalls the operator,
-# and one that waits for autoscalers.
-MORE := TestTraefik|TestContour|TestUninstall|TestAutoscaled
+# one that waits for autoscalers, and those that take parts of the cluster away.
+MORE := TestTraefik|TestContour|TestUninstall|TestAutoscaled|TestOutage
 .PHONY: e2e-more
-e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall, an autoscaler that scales
+e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall, an autoscaler, outages
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
 
 .PHONY: chaos

@@ -135,6 +135,8 @@ type Problem struct {
 	Message string
 	// Warning problems are said and nothing waits for them.
 	Warning bool
+	// Unwatched is set where no watch can tell that it is mended: it is looked at now and then.
+	Unwatched bool
 }
 
 // Telemetry names the series by which a proxy tells what it did with a target's traffic.

@@ -131,13 +131,11 @@ func (r *Reconciler) setRoute(ctx context.Context, v *view, w rollout.World) err
 		return nil
 	}
 	s := &v.canary.Status
-	err := v.router.Ensure(ctx, v.routed, router.Stamp(s.Transition))
-	// The stamp is that of the commit that set the weight. It is raised even where the weight stands
-	// already: an operator that committed an earlier one and was held up must meet it.
-	stamp := router.Stamp(s.WeightTransition)
-	if stamp == 0 {
-		stamp = router.Stamp(s.Transition)
-	}
+	// One stamp for both: a route that is made anew in mid-run carries it, and takes its weight by it. It
+	// is raised even where the weight stands already: an operator that committed an earlier one and was
+	// held up must meet it.
+	stamp := router.Stamp(s.Transition)
+	err := v.router.Ensure(ctx, v.routed, stamp)
 	want := router.Traffic{Weights: router.Split(w.Route.CanaryWeight), Rules: v.features.Heed(w.Route.Rules)}
 	stands := v.state.Weights == want.Weights && v.state.Rules == want.Rules.Digest()
 	if err == nil && v.state.Exists && (!stands || v.state.Stamp < router.Stamp(s.WeightTransition)) {

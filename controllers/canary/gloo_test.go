@@ -1,7 +1,10 @@
 package canary_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,4 +180,38 @@ func TestAReleasePassesAMissingGlooOver(t *testing.T) {
 	if left := w.ours(); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// TestGlooIsRemovedInMidRun: the kind of the route goes with all of its objects, and comes back without
+// anything that would wake a canary.
+func TestGlooIsRemovedInMidRun(t *testing.T) {
+	w := newWorld(t, glooCRDs)
+	var gone atomic.Bool
+	w.wire = func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+		if gone.Load() && strings.HasPrefix(r.URL.Path, "/apis/gateway.solo.io/v1/namespaces/"+w.ns+"/routetables") {
+			return &http.Response{StatusCode: http.StatusNotFound, Request: r, Header: http.Header{"Content-Type": []string{"text/plain"}},
+				Body: io.NopCloser(strings.NewReader("404 page not found\n"))}, nil
+		}
+		return send.RoundTrip(r)
+	}
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.virtualService(), w.canary(byGloo))
+	op := w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	w.setImage("podinfo:6.0.1")
+	w.takesWeight(50)
+	w.eventually("the RouteTable follows", func() bool { return cmp.Equal([]int64{50, 50}, w.weights()) })
+	gone.Store(true)
+	table := api.New(api.RouteTable)
+	w.read("podinfo", table)
+	must(t, w.c.Delete(w.ctx, table))
+	w.eventually("it says what is missing", func() bool {
+		return w.get().Status.Reason == "GlooNotInstalled" && strings.Contains(w.story(), "RouteTable.v1.gateway.solo.io")
+	})
+	w.eventually("it rests", func() bool { return op.requests.quietFor(stillness) })
+	gone.Store(false)
+	c := w.ends(1)
+	if n := w.reasons()["RouteRepaired"]; c.Status.Phase != v1beta1.PhaseSucceeded || n != 1 {
+		t.Errorf("ended as %s after %d repairs of the route, want one\n%s", c.Status.Phase, n, w.story())
+	}
+	w.wantWeights(100, 0)
 }

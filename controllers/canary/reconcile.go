@@ -112,7 +112,8 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
 // server does not know cannot be watched.
 func (r *Reconciler) lookAgain(v *view) time.Time {
-	if v.router != nil && !v.scalers.unknown {
+	refusal, _ := r.refused.of(client.ObjectKeyFromObject(v.canary))
+	if v.router != nil && !v.scalers.unknown && !refusal.Unwatched {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

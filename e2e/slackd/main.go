@@ -2,6 +2,9 @@
 // chat.postMessage and chat.update, prints what a reader of the channel would see, and tells it at
 // GET /events?from=N. It knows neither channels nor tokens: everybody may post.
 //
+// POST /hook is anybody's webhook, and says yes. PUT /faults/slack and PUT /faults/hook tell Slack's part
+// and the webhook to misbehave: see event.Fault.
+//
 // With -tls-name it also listens for HTTPS, as Slack does, under a certificate of its own making that
 // GET /ca.pem on the plain port gives to whoever is to trust it.
 package main

@@ -13,14 +13,22 @@ import (
 const channelID = "C0001"
 
 func (c *channel) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /services/{path...}", c.webhook)
-	mux.HandleFunc("POST /api/chat.postMessage", method(c.postMessage))
-	mux.HandleFunc("POST /api/chat.update", method(c.update))
+	api, mux := http.NewServeMux(), http.NewServeMux()
+	api.HandleFunc("/services/{path...}", c.webhook)
+	api.HandleFunc("/api/chat.postMessage", method(c.postMessage))
+	api.HandleFunc("/api/chat.update", method(c.update))
+	slack, hook := &faulty{next: api}, &faulty{next: http.HandlerFunc(fine)}
+	mux.Handle("POST /services/", slack)
+	mux.Handle("POST /api/", slack)
+	mux.Handle("POST /hook", hook)
+	mux.HandleFunc("PUT /faults/slack", slack.set)
+	mux.HandleFunc("PUT /faults/hook", hook.set)
 	mux.HandleFunc("GET /events", c.list)
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /healthz", fine)
 	return mux
 }
+
+func fine(http.ResponseWriter, *http.Request) {}
 
 func (c *channel) webhook(w http.ResponseWriter, r *http.Request) {
 	var sent struct {

@@ -1,13 +1,9 @@
 package suite
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +39,7 @@ func (s *scene) killOperator() {
 	if len(pods) != 1 {
 		s.Fatalf("%d pods of the operator, want 1", len(pods))
 	}
-	s.signal(pods[0], syscall.SIGKILL)
+	s.signal(s.program(pods[0], "serin"), syscall.SIGKILL)
 }
 
 func (s *scene) operators() []corev1.Pod {
@@ -51,31 +47,6 @@ func (s *scene) operators() []corev1.Pod {
 	var pods corev1.PodList
 	s.must(s.Client.List(s.background(), &pods, client.InNamespace(s.Operator), client.MatchingLabels{"app.kubernetes.io/name": "serin"}))
 	return pods.Items
-}
-
-// signal sends one to the operator's process in a pod.
-func (s *scene) signal(pod corev1.Pod, sig syscall.Signal) {
-	s.Helper()
-	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
-	s.must(err)
-	met := 0
-	for _, file := range groups {
-		group, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(group, []byte("/pod"+string(pod.UID)+"/")) {
-			continue // ended meanwhile, or another's
-		}
-		program, err := os.Readlink(filepath.Join(filepath.Dir(file), "exe"))
-		if err != nil || filepath.Base(program) != "serin" {
-			continue // what holds the pod together
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		s.must(err)
-		s.must(syscall.Kill(pid, sig))
-		met++
-	}
-	if met != 1 {
-		s.Fatalf("%d processes of the operator in pod %s, want 1", met, pod.Name)
-	}
 }
 
 // TestLeaderPaused stops the leader in mid-step until another one leads, and lets it go on: it believes
@@ -91,10 +62,11 @@ func TestLeaderPaused(t *testing.T) {
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	first := s.leader()
-	s.signal(first, syscall.SIGSTOP)
+	process := s.program(first, "serin")
+	s.signal(process, syscall.SIGSTOP)
 	t.Cleanup(func() { // whatever failed
 		if slices.ContainsFunc(s.operators(), func(p corev1.Pod) bool { return p.UID == first.UID }) {
-			s.signal(first, syscall.SIGCONT)
+			s.signal(process, syscall.SIGCONT)
 		}
 	})
 	s.must(stage.Until(t.Context(), time.Minute, "another operator leads", func(context.Context) (bool, error) {
@@ -103,7 +75,7 @@ func TestLeaderPaused(t *testing.T) {
 		}
 		return false, nil
 	}))
-	s.signal(first, syscall.SIGCONT)
+	s.signal(process, syscall.SIGCONT)
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
 	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
@@ -142,9 +114,7 @@ func TestGatewayPaused(t *testing.T) {
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.
 	s.sleep(s.gateway.reaction)
-	resume := []string{"-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found"}
-	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), resume...) })
-	s.must(s.ApplyText(t.Context(), fmt.Sprintf(faultsManifest, `{paused: "true"}`)))
+	resume := s.pauseGateway()
 	before := s.route.values(t)
 	begin := time.Now()
 	s.sleep(away)
@@ -152,10 +122,19 @@ func TestGatewayPaused(t *testing.T) {
 		t.Errorf("weights %v became %v while Envoy could not follow: want one step more at most", before, after)
 	}
 	t.Logf("while it was away users got %v", s.users(begin.Add(s.gateway.reaction), begin.Add(away-settle)))
-	s.kubectl(resume...)
+	resume()
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
 	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+}
+
+// pauseGateway takes the gateway's control plane away; the function that it returns brings it back.
+func (s *scene) pauseGateway() (resume func()) {
+	s.Helper()
+	gone := []string{"-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found"}
+	s.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), gone...) })
+	s.must(s.ApplyText(s.Context(), fmt.Sprintf(faultsManifest, `{paused: "true"}`)))
+	return func() { s.kubectl(gone...) }
 }
 
 // TestPrometheusAway takes the measurements away: the weight holds, nothing is counted, and the run goes

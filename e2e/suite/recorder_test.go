@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -29,29 +30,50 @@ type recorder struct {
 // record watches the route until the scene ends.
 func record(t *testing.T, c client.WithWatch, g gateway, namespace string) *recorder {
 	t.Helper()
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(g.routes)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	events, err := c.Watch(ctx, list, client.InNamespace(namespace))
+	r := &recorder{gateway: g}
+	events, err := r.watch(ctx, c, namespace)
 	if err != nil {
 		cancel()
 		t.Fatalf("watch the route: %v", err)
 	}
-	r := &recorder{gateway: g}
 	var done sync.WaitGroup
 	done.Go(func() {
-		for e := range events.ResultChan() {
-			if route, ok := e.Object.(*unstructured.Unstructured); ok {
-				r.see(route)
+		for ctx.Err() == nil {
+			if err == nil {
+				r.follow(events)
+			}
+			// An API server that restarts ends watches, and refuses new ones for a while. Between two of them
+			// no step is missed: each lasts for seconds.
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+				events, err = r.watch(ctx, c, namespace)
 			}
 		}
 	})
 	t.Cleanup(func() {
 		cancel()
-		events.Stop()
 		done.Wait()
 	})
 	return r
+}
+
+// watch begins with the route as it is.
+func (r *recorder) watch(ctx context.Context, c client.WithWatch, namespace string) (watch.Interface, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(r.gateway.routes)
+	return c.Watch(ctx, list, client.InNamespace(namespace))
+}
+
+// follow sees what happens until a watch ends.
+func (r *recorder) follow(events watch.Interface) {
+	defer events.Stop()
+	for e := range events.ResultChan() {
+		if route, ok := e.Object.(*unstructured.Unstructured); ok && e.Type != watch.Deleted {
+			r.see(route)
+		}
+	}
 }
 
 func (r *recorder) see(route *unstructured.Unstructured) {

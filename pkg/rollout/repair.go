@@ -56,7 +56,7 @@ func (p *plan) repairRoute() {
 	n := p.repairs()
 	n.Route++
 	p.move(Telling{Reason: "RouteRepaired", Moment: Notice, Severity: Warning,
-		What: fmt.Sprintf("somebody edited the route; it is set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
+		What: fmt.Sprintf("somebody edited or removed the route; it is set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
 		Next: "To stop a rollout, put the template back or set spec.suspend"})
 }
 

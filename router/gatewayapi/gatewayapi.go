@@ -38,16 +38,20 @@ var httpRoutes = schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v
 func New(c client.Client) (router.Router, error) {
 	_, err := c.RESTMapper().RESTMapping(httpRoutes.GroupKind(), httpRoutes.Version)
 	if meta.IsNoMatchError(err) {
-		return nil, &router.NotReady{Problem: router.Problem{
-			Reason: "GatewayApiNotInstalled",
-			Message: "the cluster does not know HTTPRoute.v1.gateway.networking.k8s.io: install the CRDs of the Gateway API (v1.0 or later) " +
-				"and an implementation of it, or set another spec.provider",
-		}}
+		return nil, notInstalled()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the API server for HTTPRoute: %w", err)
 	}
 	return &Router{client: c, now: time.Now}, nil
+}
+
+func notInstalled() error {
+	return &router.NotReady{Problem: router.Problem{
+		Reason: "GatewayApiNotInstalled", Unwatched: true,
+		Message: "the cluster does not know HTTPRoute.v1.gateway.networking.k8s.io: install the CRDs of the Gateway API (v1.0 or later) " +
+			"and an implementation of it, or set another spec.provider",
+	}}
 }
 
 // Features of an HTTPRoute. What the implementation behind a route lacks is in its State.

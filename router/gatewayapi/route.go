@@ -153,7 +153,10 @@ func (r *Router) save(ctx context.Context, rt *route) error {
 
 // refusal turns the API server's no into words for the user: asking again changes nothing.
 func (rt *route) refusal(err error) error {
-	if err == nil || !object.Refused(err) {
+	switch {
+	case object.KindGone(err):
+		return notInstalled()
+	case err == nil || !object.Refused(err):
 		return err
 	}
 	return &router.NotReady{Problem: router.Problem{

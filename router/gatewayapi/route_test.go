@@ -1,12 +1,15 @@
 package gatewayapi
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
@@ -45,6 +48,18 @@ func TestGatewayAPIIsMissing(t *testing.T) {
 	_, err := New(fake.NewClientBuilder().WithScheme(newScheme(t)).WithRESTMapper(emptyMapper()).Build())
 	if nr := notReady(err); nr == nil || nr.Problem.Reason != "GatewayApiNotInstalled" {
 		t.Errorf("New returns %v, want a problem", err)
+	}
+}
+
+// The API server's answer to a write after the CRD was removed.
+func TestGatewayAPIIsRemoved(t *testing.T) {
+	w := inMemory(t)
+	w.wish(t, `{port: 80, gatewayRefs: [{name: x}]}`)
+	w.fault = apierrors.NewGenericServerResponse(http.StatusNotFound, http.MethodPost,
+		schema.GroupResource{Group: httpRoutes.Group, Resource: "httproutes"}, "podinfo", "404 page not found", 0, true)
+	err := w.Ensure(t.Context(), w.target, 1)
+	if nr := notReady(err); nr == nil || nr.Problem.Reason != "GatewayApiNotInstalled" || !nr.Problem.Unwatched {
+		t.Errorf("Ensure returns %v, want a problem", err)
 	}
 }
 

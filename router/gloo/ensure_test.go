@@ -2,6 +2,7 @@ package gloo
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gloo/api"
 	"github.com/serin-dev/serin/router/internal/object"
 )
 
@@ -408,6 +410,32 @@ func TestFaultsComeBack(t *testing.T) {
 	w.target.Port = 9898
 	if err := w.Release(t.Context(), w.target); !apierrors.IsForbidden(err) {
 		t.Errorf("Release returns %v, want what the API server said", err)
+	}
+}
+
+// The API server's answer to a write of a kind whose CRD was removed after the router was made.
+func TestGlooIsRemoved(t *testing.T) {
+	gone := apierrors.NewGenericServerResponse(http.StatusNotFound, http.MethodPost,
+		schema.GroupResource{Group: api.RouteTable.Group, Resource: "routetables"}, "podinfo", "404 page not found", 0, true)
+	for what, write := range map[string]func(*world) error{
+		"a table that the cache has": func(w *world) error {
+			return w.Set(t.Context(), w.target, router.Traffic{Weights: router.Percent(5)}, 2)
+		},
+		"a table that it has no more": func(w *world) error {
+			must(t, w.raw.Delete(t.Context(), w.readTable(t)))
+			return w.Ensure(t.Context(), w.target, 2)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := inMemory(t)
+			w.ensure(t, 1)
+			w.fault = gone
+			err := write(w)
+			if nr := notReady(err); nr == nil || nr.Problem.Reason != "GlooNotInstalled" || !nr.Problem.Unwatched ||
+				!strings.Contains(nr.Problem.Message, "does not know RouteTable.v1.gateway.solo.io:") {
+				t.Errorf("%v, want a problem that names the kind", err)
+			}
+		})
 	}
 }
 

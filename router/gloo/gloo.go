@@ -36,7 +36,7 @@ func New(c client.Client) (router.Router, error) {
 	for _, kind := range []schema.GroupVersionKind{api.RouteTable, api.VirtualService, api.Upstream} {
 		_, err := c.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
 		if meta.IsNoMatchError(err) {
-			missing = append(missing, kind.Kind+"."+kind.Version+"."+kind.Group)
+			missing = append(missing, named(kind))
 		} else if err != nil {
 			return nil, fmt.Errorf("ask the API server for %s: %w", kind.Kind, err)
 		}
@@ -53,9 +53,13 @@ func (r *Router) Features() router.Features {
 		Mirror: true, MirrorShare: true, Affinity: true, Upstream: true}
 }
 
+func named(kind schema.GroupVersionKind) string {
+	return kind.Kind + "." + kind.Version + "." + kind.Group
+}
+
 func notInstalled(missing []string) error {
 	return &router.NotReady{Problem: router.Problem{
-		Reason: "GlooNotInstalled",
+		Reason: "GlooNotInstalled", Unwatched: true,
 		Message: fmt.Sprintf("the cluster does not know %s: install Gloo Gateway with its CRDs "+
 			"(helm install gloo gloo/gloo --namespace gloo-system --create-namespace), or set another spec.provider",
 			strings.Join(missing, ", ")),

@@ -21,6 +21,9 @@ func (r *Router) create(ctx context.Context, u *unstructured.Unstructured) error
 		gk := u.GroupVersionKind().GroupKind()
 		err = apierrors.NewConflict(schema.GroupResource{Group: gk.Group, Resource: gk.Kind}, u.GetName(), err)
 	}
+	if object.KindGone(err) {
+		return notInstalled([]string{named(u.GroupVersionKind())})
+	}
 	if err != nil {
 		return fmt.Errorf("create %s: %w", object.Title(u), err)
 	}
@@ -31,7 +34,11 @@ func (r *Router) create(ctx context.Context, u *unstructured.Unstructured) error
 // never differs, so it is never sent.
 func (r *Router) patch(ctx context.Context, live, wanted *unstructured.Unstructured) error {
 	diff := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, wanted, diff, client.FieldOwner(v1beta1.FieldManager)); err != nil {
+	err := r.client.Patch(ctx, wanted, diff, client.FieldOwner(v1beta1.FieldManager))
+	if object.KindGone(err) {
+		return notInstalled([]string{named(live.GroupVersionKind())})
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", object.Title(live), err)
 	}
 	return nil

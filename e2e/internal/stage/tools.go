@@ -25,7 +25,9 @@ metadata:
   namespace: %[1]s
 spec:
   selector: {app: slackd}
-  ports: [{port: 443, targetPort: 8443}]
+  ports:
+  - {name: https, port: 443, targetPort: 8443}
+  - {name: http, port: 80, targetPort: 8080}
 `
 
 // A bare pod each, never restarted: what it has counted lives in it, and must not vanish unseen.
@@ -151,6 +153,17 @@ func (s *Stage) StopLoad(ctx context.Context, name string) (report stream.Report
 	err = s.call(ctx, loadPod, http.MethodDelete, "streams/"+name, nil, nil, &report)
 	return report, err
 }
+
+// Misbehave tells the receiver's part of that name, slack or hook, how to.
+func (s *Stage) Misbehave(ctx context.Context, part string, fault event.Fault) error {
+	return s.call(ctx, slackPod, http.MethodPut, "faults/"+part, nil, fault, nil)
+}
+
+// SlackService is the receiver's Service, and HookURL a webhook behind it.
+func (s *Stage) SlackService() (namespace, name string) { return s.Tools, slackPod }
+
+// HookURL is a webhook that says yes unless it is told to misbehave.
+func (s *Stage) HookURL() string { return fmt.Sprintf("http://%s/hook", s.slackHost()) }
 
 // Slack returns what happened in the channel, from the given event on.
 func (s *Stage) Slack(ctx context.Context, from int) (events []event.Event, err error) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -60,6 +61,13 @@ const strict = client.FieldValidation(metav1.FieldValidationStrict)
 // Refused reports whether the API server refused what an object says, in words for the user: asking
 // again changes nothing.
 func Refused(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) }
+
+// KindGone reports whether the API server does not know a kind that it knew: its CRD was removed. What
+// a cache still has of it, or has no more, says nothing then.
+func KindGone(err error) bool {
+	return meta.IsNoMatchError(err) ||
+		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
 
 // StampOf is the transition that an object was last written for. It is 0 where no number stands: what
 // is not ours overtakes nobody.
