@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -232,11 +233,12 @@ func (w *world) takesWeight(weight int32) {
 	w.eventually("the canary has a weight", func() bool { return w.get().Status.CanaryWeight >= v1beta1.Percent(weight) })
 }
 
-// toldAll is true when the journal has reached events and sinks, and that is written down.
+// toldAll is true when the journal has reached every sink, and that is written down.
 func (w *world) toldAll() bool {
 	s := w.get().Status
 	n := len(s.Journal)
-	return n > 0 && s.Told >= s.Journal[n-1].Transition
+	behind := func(k v1beta1.SinkStatus) bool { return k.Told < s.Journal[n-1].Transition }
+	return n > 0 && s.Told >= s.Journal[n-1].Transition && !slices.ContainsFunc(s.Sinks, behind)
 }
 
 func (w *world) events() []corev1.Event {

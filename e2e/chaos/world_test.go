@@ -162,7 +162,12 @@ func rests(runs int) func(moment) bool {
 		}
 		s := m.canary.Status
 		ended := s.Rollout == nil && runs == 0 || s.Rollout != nil && s.Rollout.EndedAt != nil && len(s.History) >= runs
-		return ended && s.Initialization == nil && len(s.Journal) > 0 && s.Told >= s.Journal[len(s.Journal)-1].Transition
+		if !ended || s.Initialization != nil || len(s.Journal) == 0 {
+			return false
+		}
+		last := s.Journal[len(s.Journal)-1].Transition
+		untold := func(k v1beta1.SinkStatus) bool { return k.Name != "down" && k.Told < last }
+		return s.Told >= last && !slices.ContainsFunc(s.Sinks, untold)
 	}
 }
 

@@ -1,6 +1,9 @@
 package rollout
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -246,7 +249,18 @@ func (p *plan) key(q Question, turn int64) string {
 	if q.gate {
 		attempt = gateKey(p.Object, p.status)
 	}
-	return fmt.Sprintf("%s%d/%d/%s/%d", attempt, turn, p.Object.Generation, q.Kind, q.Index)
+	return fmt.Sprintf("%s%d/%s/%s/%d", attempt, turn, p.wording(q), q.Kind, q.Index)
+}
+
+// wording is what users wrote of a question. An edit of anything else leaves its answer as good as it was:
+// who edits a Canary again and again would otherwise keep every answer from counting.
+func (p *plan) wording(q Question) string {
+	b, err := json.Marshal([]any{q.Metric, q.Hook, p.spec.Provider, p.spec.MetricsServer})
+	if err != nil {
+		panic(err) // plain data: it never does
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:4])
 }
 
 // stepKey begins the keys of a step's questions. Run and step are named by when they began too: a canary

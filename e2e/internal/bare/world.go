@@ -126,7 +126,7 @@ func (w *World) Create(ctx context.Context, apps ...App) error {
 func (w *World) Rests(ctx context.Context, name string) error {
 	_, err := w.Await(ctx, name, "at rest", func(s *v1beta1.CanaryStatus) bool {
 		n := len(s.Journal)
-		return (s.Phase == v1beta1.PhaseInitialized || s.Phase == v1beta1.PhaseSucceeded) && n > 0 && s.Told >= s.Journal[n-1].Transition
+		return (s.Phase == v1beta1.PhaseInitialized || s.Phase == v1beta1.PhaseSucceeded) && n > 0 && s.Told >= s.Journal[n-1].Transition && len(s.Sinks) == 0
 	})
 	return err
 }
