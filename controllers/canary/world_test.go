@@ -2,6 +2,7 @@ package canary_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/net/http2"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -141,12 +143,23 @@ func (w *world) create(objects ...client.Object) {
 // read fills an object of the world's namespace by its name.
 func (w *world) read(name string, o client.Object) {
 	w.t.Helper()
-	must(w.t, w.c.Get(w.ctx, client.ObjectKey{Namespace: w.ns, Name: name}, o))
+	must(w.t, w.look(name, o))
+}
+
+// look asks once more where there was no answer: one connection carries all requests of all tests, and now and
+// then one of its streams is broken off.
+func (w *world) look(name string, o client.Object) error {
+	key := client.ObjectKey{Namespace: w.ns, Name: name}
+	err := w.c.Get(w.ctx, key, o)
+	if stream := (http2.StreamError{}); errors.As(err, &stream) {
+		err = w.c.Get(w.ctx, key, o)
+	}
+	return err
 }
 
 func (w *world) find(name string, o client.Object) bool {
 	w.t.Helper()
-	err := w.c.Get(w.ctx, client.ObjectKey{Namespace: w.ns, Name: name}, o)
+	err := w.look(name, o)
 	must(w.t, client.IgnoreNotFound(err))
 	return err == nil
 }
