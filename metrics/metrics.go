@@ -45,6 +45,16 @@ type Bulk interface {
 	Samples(ctx context.Context, selectors []Selector, window time.Duration) ([][]Series, error)
 }
 
+// Each asks one query after the other, where a provider cannot be asked for all at once.
+func Each(ctx context.Context, query func(context.Context, string) (Result, error), queries []string) []Answer {
+	var out []Answer
+	for _, q := range queries {
+		r, err := query(ctx, q)
+		out = append(out, Answer{Result: r, Err: err})
+	}
+	return out
+}
+
 // Selector names what a proxy counts of one thing: the series whose label matches a regular expression
 // as a whole. The zero value selects nothing.
 type Selector struct{ Series, Label, Pattern string }

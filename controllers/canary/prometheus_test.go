@@ -28,5 +28,5 @@ func (p *prometheus) Query(ctx context.Context, query string) (metrics.Result, e
 
 // QueryAll is told apart for asked.
 func (p *prometheus) QueryAll(ctx context.Context, queries []string) []metrics.Answer {
-	return fake.Each(ctx, p.Query, queries)
+	return metrics.Each(ctx, p.Query, queries)
 }

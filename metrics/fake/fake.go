@@ -101,17 +101,7 @@ func (p *Provider) Query(ctx context.Context, query string) (metrics.Result, err
 
 // QueryAll answers each as Query does.
 func (p *Provider) QueryAll(ctx context.Context, queries []string) []metrics.Answer {
-	return Each(ctx, p.Query, queries)
-}
-
-// Each asks one query after the other.
-func Each(ctx context.Context, query func(context.Context, string) (metrics.Result, error), queries []string) []metrics.Answer {
-	var out []metrics.Answer
-	for _, q := range queries {
-		r, err := query(ctx, q)
-		out = append(out, metrics.Answer{Result: r, Err: err})
-	}
-	return out
+	return metrics.Each(ctx, p.Query, queries)
 }
 
 // Samples answers what SetSeries said, cut to the window.

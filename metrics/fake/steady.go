@@ -39,7 +39,7 @@ func (s *Steady) Query(ctx context.Context, query string) (metrics.Result, error
 
 // QueryAll answers each as Query does.
 func (s *Steady) QueryAll(ctx context.Context, queries []string) []metrics.Answer {
-	return Each(ctx, s.Query, queries)
+	return metrics.Each(ctx, s.Query, queries)
 }
 
 // Samples has scrapes of the canary only: with nothing counted on the primary no share is known.

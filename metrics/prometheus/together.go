@@ -24,12 +24,7 @@ func (p *Provider) QueryAll(ctx context.Context, queries []string) []metrics.Ans
 			return p.answers(queries, v, err)
 		}
 	}
-	var out []metrics.Answer
-	for _, q := range queries {
-		r, err := p.Query(ctx, q)
-		out = append(out, metrics.Answer{Result: r, Err: err})
-	}
-	return out
+	return metrics.Each(ctx, p.Query, queries)
 }
 
 // joined is one query for all: the union of their vectors, each marked with its place.
