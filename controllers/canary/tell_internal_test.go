@@ -110,9 +110,11 @@ func TestASinkThatFailsHoldsNobodyBack(t *testing.T) {
 	}
 }
 
-// TestASlowSinkHasItsOwnPlace in a commit that comes meanwhile, and wakes nobody for a write of its own.
+// TestASlowSinkHasItsOwnPlace in a commit that comes meanwhile, which moves on with it, and wakes nobody for
+// a write of its own.
 func TestASlowSinkHasItsOwnPlace(t *testing.T) {
 	c := journalled(2)
+	c.Status.Sinks = []v1beta1.SinkStatus{{Name: "ill"}}
 	b := &box{canary: c, sinks: map[string]*standing{"events": {done: through(2)}, "well": {done: through(2)}, "ill": {done: through(1)}}}
 	tell, _, _ := telling(t, &clock{at: noon})
 	rec := tell.recordOf(b)
