@@ -35,7 +35,7 @@ func TestSupersession(t *testing.T) {
 	if rest == 4 { // the next step may have been taken while 6.0.2 was typed
 		want = append(want, 30)
 	}
-	s.wantWeights(append(want, 0, 10, 20, 30, 40, 50, 0)...)
+	s.wantOwnWeights(append(want, 0, 10, 20, 30, 40, 50, 0)...)
 }
 
 // TestRevert puts back in mid-run what serves: there is nothing to analyse.
