@@ -67,14 +67,20 @@ func (t *teller) tell(c *v1beta1.Canary) {
 		b = &box{uid: c.UID, sinks: map[string]*standing{}}
 		t.boxes[name] = b
 	}
+	var before []v1beta1.JournalEntry
+	if b.canary != nil {
+		before = b.canary.Status.Journal
+	}
 	b.canary = c.DeepCopy()
 	there := map[string]bool{}
 	for _, s := range t.audience.of(b.canary) {
 		there[s.name] = true
 		st := b.sinks[s.name]
 		if st == nil {
-			st = standingOf(c, s.name)
+			st = standingOf(c, s.name) // what it has lost included
 			b.sinks[s.name] = st
+		} else {
+			st.lost += lost(before, c.Status.Journal, s, st.done)
 		}
 		if st.told(c.Status.Journal) < last(c.Status.Journal) {
 			t.queue.Add(delivery{name, s.name})
@@ -170,13 +176,29 @@ func (t *teller) look(d delivery) (*v1beta1.Canary, standing) {
 	return b.canary, *b.sinks[d.sink]
 }
 
-// put tells a sink of one entry. What is not for it, and what it could not be told for a day, is
-// passed over.
+// put tells a sink of one entry, and before it of those that it missed. What is not for it, and what it
+// could not be told for a day, is passed over.
 func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standing, e v1beta1.JournalEntry) {
-	if !s.wants(e) || t.now().Sub(e.At.Time) > staleAfter {
+	if !s.wants(e) {
 		st.passOver(e)
 		return
 	}
+	if t.now().Sub(e.At.Time) > staleAfter {
+		st.owed++
+		st.passOver(e)
+		return
+	}
+	if missed := st.missed(); missed > 0 {
+		if g := gap(c, e, missed); s.wants(g) && !t.send(ctx, c, s, st, g) {
+			return
+		}
+		st.owed -= missed
+	}
+	t.send(ctx, c, s, st, e)
+}
+
+// send is false when the sink has to be told again.
+func (t *teller) send(ctx context.Context, c *v1beta1.Canary, s sink, st *standing, e v1beta1.JournalEntry) bool {
 	receipt, err := rescued(client.ObjectKeyFromObject(c), func() (string, error) { return s.tell(ctx, c, e, st.receiptFor(e)) })
 	t.metrics.Told(s.label, err)
 	st.note(e, receipt, err, t.now())
@@ -184,6 +206,7 @@ func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standin
 		ctrl.Log.WithName("tell").Info("could not tell", "canary", client.ObjectKeyFromObject(c), "sink", s.name,
 			"given up", st.failures == 0, "error", err.Error())
 	}
+	return st.failures == 0
 }
 
 // keep files where a sink stands, unless its canary has gone meanwhile.
@@ -194,6 +217,7 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 	if b == nil || b.uid != c.UID || b.sinks[d.sink] == nil {
 		return
 	}
+	st.lost = b.sinks[d.sink].lost
 	if st.eager = b.sinks[d.sink].eager; st.eager {
 		st.quiet = time.Time{}
 	}
@@ -269,13 +293,13 @@ func (t *teller) recordOf(b *box) record {
 		}
 		r.settled = r.settled && (told == all || st.failures > 0)
 		r.complete = r.complete && told == all
-		place := v1beta1.SinkStatus{Name: s.name, Told: told}
+		place := v1beta1.SinkStatus{Name: s.name, Told: told, Missed: st.missed()}
 		if late || told == all {
 			place.Message = clip(st.trouble, 1024)
 		}
 		r.sinks = append(r.sinks, place)
 	}
-	r.sinks = slices.DeleteFunc(r.sinks, func(s v1beta1.SinkStatus) bool { return s.Told == r.told && s.Message == "" })
+	r.sinks = slices.DeleteFunc(r.sinks, func(s v1beta1.SinkStatus) bool { return s.Told == r.told && s.Message == "" && s.Missed == 0 })
 	slices.SortFunc(r.sinks, func(a, b v1beta1.SinkStatus) int { return strings.Compare(a.Name, b.Name) })
 	return r
 }
