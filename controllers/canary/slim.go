@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,13 +16,18 @@ import (
 )
 
 // slim is how objects are cached, for with ten thousand canaries there are more than a hundred thousand of
-// them: without managed fields, and packed where they are maps in maps.
+// them: without managed fields and kubectl's second copy, and packed where they are maps in maps. What is
+// written are differences, so that nothing which is missing here goes missing there.
 func slim(in any) (any, error) {
 	o, err := meta.Accessor(in)
 	if err != nil {
 		return in, nil //nolint:nilerr // a tombstone: there is nothing to take off it
 	}
 	o.SetManagedFields(nil)
+	if a := o.GetAnnotations(); a[corev1.LastAppliedConfigAnnotation] != "" {
+		delete(a, corev1.LastAppliedConfigAnnotation)
+		o.SetAnnotations(a)
+	}
 	switch o := in.(type) {
 	case *v1beta1.Canary:
 		return o.DeepCopy(), nil // decoded slices have up to twice the room that they need

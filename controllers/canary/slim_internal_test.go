@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -12,7 +14,7 @@ import (
 )
 
 const table = `{"apiVersion":"gateway.solo.io/v1","kind":"RouteTable",
-"metadata":{"name":"podinfo","namespace":"apps","resourceVersion":"7","generation":3,"labels":{"serin.dev/canary":"podinfo"},"annotations":{"a":"b"},
+"metadata":{"name":"podinfo","namespace":"apps","resourceVersion":"7","generation":3,"labels":{"serin.dev/canary":"podinfo"},"annotations":{"a":"b","kubectl.kubernetes.io/last-applied-configuration":"{}"},
 "managedFields":[{"manager":"serin"}]},
 "spec":{"weight":1,"routes":[{"matchers":[{"prefix":"/"}],"share":0.5}]},"status":{"statuses":{}}}`
 
@@ -38,6 +40,7 @@ func TestPacked(t *testing.T) {
 	}
 	want := whole()
 	want.SetManagedFields(nil)
+	want.SetAnnotations(map[string]string{"a": "b"})
 	before := p.DeepCopy()
 	if got := unpacked(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("unpacked it is %v, want %v", got, want)
@@ -54,6 +57,15 @@ func TestPacked(t *testing.T) {
 	}
 	if err := unpackAll(&unstructured.UnstructuredList{Items: []unstructured.Unstructured{{Object: map[string]any{packed: "no JSON"}}}}); err == nil || !strings.Contains(err.Error(), "unpack") {
 		t.Errorf("what cannot be unpacked gives the error %v", err)
+	}
+}
+
+// TestAnnotationsStayAMap: where there is none, a patch would put a new one in the place of what kubectl wrote.
+func TestAnnotationsStayAMap(t *testing.T) {
+	d := &appsv1.Deployment{}
+	d.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
+	if got, err := slim(d); err != nil || !reflect.DeepEqual(got.(*appsv1.Deployment).Annotations, map[string]string{}) {
+		t.Errorf("annotations are %#v (%v), want none in a map", d.Annotations, err)
 	}
 }
 
