@@ -43,6 +43,8 @@ type delivery struct {
 
 // box is what is known of one canary's deliveries since this process began, by sink.
 type box struct {
+	uid types.UID
+	// canary has what is to be told; nil once all of it is, and the status says so.
 	canary *v1beta1.Canary
 	sinks  map[string]*standing
 }
@@ -61,11 +63,14 @@ func (t *teller) tell(c *v1beta1.Canary) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[name]
-	if b == nil || b.canary.UID != c.UID { // a recreated canary begins anew
-		b = &box{canary: c, sinks: map[string]*standing{}}
+	if b == nil || b.uid != c.UID { // a recreated canary begins anew
+		b = &box{uid: c.UID, sinks: map[string]*standing{}}
 		t.boxes[name] = b
 	}
-	before := b.canary.Status.Journal
+	var before []v1beta1.JournalEntry
+	if b.canary != nil {
+		before = b.canary.Status.Journal
+	}
 	b.canary = c.DeepCopy()
 	there := map[string]bool{}
 	for _, s := range t.audience.of(b.canary) {
@@ -82,6 +87,9 @@ func (t *teller) tell(c *v1beta1.Canary) {
 		}
 	}
 	maps.DeleteFunc(b.sinks, func(sink string, _ *standing) bool { return !there[sink] })
+	if r := t.recordOf(b); r.complete && !r.news(c) {
+		b.canary = nil // at rest there are thousands
+	}
 }
 
 // again tries at once those that could not be told: what they lacked may have come.
@@ -89,7 +97,7 @@ func (t *teller) again(name types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[name]
-	if b == nil {
+	if b == nil || b.canary == nil {
 		return
 	}
 	for sink, st := range b.sinks {
@@ -161,7 +169,7 @@ func (t *teller) look(d delivery) (*v1beta1.Canary, standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[d.canary]
-	if b == nil || b.sinks[d.sink] == nil {
+	if b == nil || b.canary == nil || b.sinks[d.sink] == nil {
 		return nil, standing{}
 	}
 	b.sinks[d.sink].eager = false
@@ -206,7 +214,7 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[d.canary]
-	if b == nil || b.canary.UID != c.UID || b.sinks[d.sink] == nil {
+	if b == nil || b.uid != c.UID || b.sinks[d.sink] == nil {
 		return
 	}
 	st.lost = b.sinks[d.sink].lost
@@ -220,11 +228,11 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 func (t *teller) report(name types.NamespacedName) {
 	t.mu.Lock()
 	b := t.boxes[name]
-	var r record
-	if b != nil {
-		r = t.recordOf(b)
+	wake := false
+	if b != nil && b.canary != nil {
+		r := t.recordOf(b)
+		wake = r.settled && r.news(b.canary)
 	}
-	wake := b != nil && r.settled && r.news(b.canary)
 	t.mu.Unlock()
 	if wake {
 		t.wake(name)
@@ -242,6 +250,8 @@ type record struct {
 	receipts map[string]string
 	// settled is true when nobody is being told: each has everything, or has failed.
 	settled bool
+	// complete is true when each has everything.
+	complete bool
 }
 
 func (r record) news(c *v1beta1.Canary) bool {
@@ -253,7 +263,7 @@ func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[client.ObjectKeyFromObject(c)]
-	if b == nil || b.canary.UID != c.UID {
+	if b == nil || b.uid != c.UID {
 		return record{}, false
 	}
 	now := *b
@@ -267,7 +277,7 @@ func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
 func (t *teller) recordOf(b *box) record {
 	journal := b.canary.Status.Journal
 	all := last(journal)
-	r := record{told: b.canary.Status.Told, reached: all, settled: true, receipts: map[string]string{}}
+	r := record{told: b.canary.Status.Told, reached: all, settled: true, complete: true, receipts: map[string]string{}}
 	for _, s := range t.audience.of(b.canary) {
 		st := b.sinks[s.name]
 		if st == nil {
@@ -282,6 +292,7 @@ func (t *teller) recordOf(b *box) record {
 			r.reached = min(r.reached, told)
 		}
 		r.settled = r.settled && (told == all || st.failures > 0)
+		r.complete = r.complete && told == all
 		place := v1beta1.SinkStatus{Name: s.name, Told: told, Missed: st.missed()}
 		if late || told == all {
 			place.Message = clip(st.trouble, 1024)
