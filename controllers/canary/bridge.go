@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,9 +13,10 @@ import (
 	"github.com/serin-dev/serin/pkg/rollout"
 )
 
-// keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile. Without
-// them the Service has no address for the moment in which its own slices lose the old pods and do
-// not have the new ones yet, and whoever connects then is refused.
+// keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile, as that
+// side has them: a pod that goes away leaves it. Without them the Service has no address for the moment in
+// which its own slices lose the old pods and do not have the new ones yet, and whoever connects then is
+// refused.
 func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) error {
 	s := &v.canary.Status
 	if s.Initialization == nil && s.Release == nil || v.services.Apex == nil {
@@ -27,43 +27,54 @@ func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) e
 	if err != nil {
 		return err
 	}
-	stands := false
+	var wanted []string
+	if w.Bridge != "" {
+		if wanted, err = r.bridge(ctx, v.canary, v.services.Name(w.Bridge), apex, w.Bridge, have...); err != nil {
+			return err
+		}
+	}
 	for i := range have {
-		if w.Bridge != "" && have[i].Labels[v1beta1.RoleLabel] == w.Bridge {
-			stands = true
-		} else if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
+		// One whose originals are not seen at the moment stays.
+		if slices.Contains(wanted, have[i].Name) || len(wanted) == 0 && w.Bridge != "" && have[i].Labels[v1beta1.RoleLabel] == w.Bridge {
+			continue
+		}
+		if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("remove the bridge of Service %s: %w", apex, err)
 		}
 	}
-	if w.Bridge == "" || stands {
-		return nil
-	}
-	return r.bridge(ctx, v.canary, v.services.Name(w.Bridge), apex, w.Bridge)
+	return nil
 }
 
 // bridgeManager marks the slices as ours, so that no controller of Kubernetes touches them.
 const bridgeManager = "serin.dev"
 
-// bridge copies the slices of one Service to another: same ports, same addresses.
-func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to, role string) error {
+// bridge copies the slices of one Service to another, but for those whose copies there are: same ports,
+// same addresses. It returns the copies' names, which change with the originals, so that the next copy
+// stands before the last one goes.
+func (r *Reconciler) bridge(ctx context.Context, c *v1beta1.Canary, from, to, role string, have ...discoveryv1.EndpointSlice) (names []string, err error) {
 	originals, err := r.slicesOf(ctx, c.Namespace, from, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, from := range originals {
+	for _, from := range originals {
+		name := fmt.Sprintf("%s-bridge-%s-%s", to, from.Name, from.ResourceVersion)
+		names = append(names, name)
+		if slices.ContainsFunc(have, func(s discoveryv1.EndpointSlice) bool { return s.Name == name }) {
+			continue
+		}
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: c.Namespace, Name: fmt.Sprintf("%s-bridge-%s-%s-%d", to, role, strings.ToLower(string(from.AddressType)), i),
+				Namespace: c.Namespace, Name: name,
 				Labels: map[string]string{discoveryv1.LabelServiceName: to, discoveryv1.LabelManagedBy: bridgeManager,
 					v1beta1.CanaryLabel: v1beta1.LabelValue(c.Name), v1beta1.RoleLabel: role},
 			},
 			AddressType: from.AddressType, Endpoints: from.Endpoints, Ports: from.Ports,
 		}
-		if err := r.client.Create(ctx, s, client.FieldOwner(v1beta1.FieldManager)); err != nil {
-			return fmt.Errorf("bridge Service %s: %w", to, err)
+		if err := r.client.Create(ctx, s, client.FieldOwner(v1beta1.FieldManager)); client.IgnoreAlreadyExists(err) != nil {
+			return nil, fmt.Errorf("bridge Service %s: %w", to, err)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // hold keeps the addresses that one Service has now in another, or in itself, while that is led
@@ -73,7 +84,8 @@ func (r *Reconciler) hold(ctx context.Context, c *v1beta1.Canary, from, in strin
 	if err != nil || len(have) > 0 {
 		return err
 	}
-	return r.bridge(ctx, c, from, in, v1beta1.RolePrimary)
+	_, err = r.bridge(ctx, c, from, in, v1beta1.RolePrimary)
+	return err
 }
 
 func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, service string) error {

@@ -51,7 +51,7 @@ func FuzzEndpointSlices(f *testing.F) {
 		if ready, known := count(all); ready > known {
 			t.Errorf("%d of %d addresses are ready", ready, known)
 		}
-		if err := r.bridge(t.Context(), inRun("podinfo"), "podinfo-primary", "podinfo", "primary"); err != nil {
+		if _, err := r.bridge(t.Context(), inRun("podinfo"), "podinfo-primary", "podinfo", "primary"); err != nil {
 			t.Fatal(err)
 		}
 		built, err := r.slicesOf(t.Context(), "apps", "podinfo", true)
