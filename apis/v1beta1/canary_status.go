@@ -397,6 +397,10 @@ type RepairStatus struct {
 	// LastAt is when the last repair was made.
 	// +optional
 	LastAt *metav1.MicroTime `json:"lastAt,omitempty"`
+	// RouteAt is when the weights were last set back. Until the proxies have surely followed, the canary
+	// is not given another revision.
+	// +optional
+	RouteAt *metav1.MicroTime `json:"routeAt,omitempty"`
 }
 
 // CheckStatus is one check as it was judged last.

@@ -89,20 +89,21 @@ func (p *plan) primaryServes() bool {
 func (p *plan) shiftBack() {
 	r := p.status.Rollout
 	left := p.status.CanaryWeight != 0 || r.Rules != nil // matches and copies are traffic too
+	stepping := p.status.CanaryWeight != 0 && r.NextCheckAt != nil
 	switch {
 	case left && !p.primaryServes(), !left && p.unserved(p.routeWish()):
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
 			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
-	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && p.Now.Before(r.NextCheckAt.Time):
+	case stepping && p.Now.Before(r.NextCheckAt.Time):
 		p.wakeAt(r.NextCheckAt.Time)
-	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && !p.routeHolds(p.status.CanaryWeight):
+	case p.Route.Rejected != "" && (stepping || !left):
+		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+	case stepping && !p.routeHolds(p.status.CanaryWeight):
 		// the step before is still being taken
 	case left:
 		p.shiftTraffic()
 		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
 			What: fmt.Sprintf("%s %% of the traffic goes to %s", v1beta1.FullWeight-p.status.CanaryWeight, p.Object.PrimaryName())})
-	case p.Route.Rejected != "":
-		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
 	case !p.routeHolds(0):
 		// the write is on its way, and its watch event wakes us
 	case r.ExposedSince == nil:
