@@ -340,6 +340,10 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Held string `json:"held,omitempty"`
 
+	// LostAt is when the canary was first seen to have traffic and no ready pod; empty while it has one.
+	// +optional
+	LostAt *metav1.MicroTime `json:"lostAt,omitempty"`
+
 	// Queued is what the template holds in place of Revision while the primary is not back at From.
 	// +optional
 	Queued *RevisionStatus `json:"queued,omitempty"`

@@ -1461,6 +1461,10 @@ func (in *RolloutStatus) DeepCopyInto(out *RolloutStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.LostAt != nil {
+		in, out := &in.LostAt, &out.LostAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Queued != nil {
 		in, out := &in.Queued, &out.Queued
 		*out = new(RevisionStatus)

@@ -8,13 +8,17 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
-// restoreFor takes the primary back to the promoted revision while the weights stay.
+// restoreFor takes the primary back to the promoted revision. The weights stay meanwhile.
 func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
 	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
 	p.enterRestoring()
+	traffic := fmt.Sprintf("the weights stay at %s %% until it is ready", p.status.CanaryWeight)
+	if !p.carries() {
+		traffic = p.onCanary()
+	}
 	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
-		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %s %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
+		Next: fmt.Sprintf("%s goes back to %s; %s", p.Object.PrimaryName(), r.From.Image, traffic)})
 }
 
 // enterRestoring begins the wait for the primary as it was. Its deadline ends nothing, for there is no

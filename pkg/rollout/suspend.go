@@ -39,6 +39,7 @@ func (p *plan) shiftClocks(by time.Duration) {
 		r.Since = micro(r.Since.Add(by))
 		later(r.Until, by)
 		later(r.NextCheckAt, by)
+		later(r.LostAt, by)
 	}
 }
 
