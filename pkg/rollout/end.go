@@ -80,8 +80,15 @@ func (p *plan) shiftTraffic() {
 
 // primaryServes is true when traffic may return. A rollback asks for one ready pod of the promoted
 // revision: what the canary does was measured to be worse than a primary that is short of pods, and
-// its size was kept all along. A promotion has asked for all of them before.
+// its size was kept all along. A promotion has asked for all of them before. A primary that never came
+// back has older pods in their place.
 func (p *plan) primaryServes() bool {
+	w := p.Primary
+	return p.promotedServes() || w.Exists && w.Revision == p.status.LastPromotedSpec && w.Available > 0 && w.Updated < w.Pods
+}
+
+// promotedServes is true where the primary has a ready pod of the promoted revision.
+func (p *plan) promotedServes() bool {
 	return p.Primary.Exists && p.Primary.Revision == p.status.LastPromotedSpec && p.Primary.Endpoints > 0
 }
 
@@ -188,6 +195,10 @@ func (p *plan) scaleDown() {
 func (p *plan) ended() Telling {
 	r := p.status.Rollout
 	took := span(r.EndedAt.Sub(r.StartedAt.Time))
+	serving := p.status.Promoted.Image
+	if !p.promotedServes() {
+		serving = p.Object.PrimaryName()
+	}
 	t := Telling{Moment: Ended, Severity: Info}
 	switch r.Outcome {
 	case v1beta1.OutcomePromoted:
@@ -199,10 +210,10 @@ func (p *plan) ended() Telling {
 		t.What = fmt.Sprintf("%s rolled back after %s", r.Revision.Image, took)
 		t.Why = r.Message
 		t.Next = fmt.Sprintf("All traffic is on %s, %d of %d pods ready; the canary is at zero. Push a fix: the rejected template is held until it changes",
-			r.From.Image, p.Primary.Available, p.Primary.Replicas)
+			serving, p.Primary.Available, p.Primary.Replicas)
 	default:
 		t.Reason, t.What, t.Why = r.Reason, fmt.Sprintf("rollout of %s ended after %s", r.Revision.Image, took), r.Message
-		t.Next = fmt.Sprintf("All traffic is on %s", p.status.Promoted.Image)
+		t.Next = "All traffic is on " + serving
 	}
 	return t
 }
