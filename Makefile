@@ -99,8 +99,9 @@ e2e-more: ## The scenes that make e2e leaves out: Traefik, Contour, an uninstall
 	cd e2e && KEEP="$(KEEP)" go test -count=1 -timeout=60m -v -run '$(MORE)' ./suite/...
 
 .PHONY: chaos
-chaos: ## Kill the operator at every write, run two at once, fail every call; print what was tried
+chaos: ## Kill the operator at every write, run two at once, fail every call, meddle in every state; print what was tried
 	@assets=$(ASSETS); cd e2e/chaos; KUBEBUILDER_ASSETS=$$assets go test -count=1 -timeout=60m -full
+	go test ./pkg/rollout -count=1 -run '^TestModel$$' -deep -v -timeout=60m
 
 .PHONY: bench
 bench: ## Measure speed and cost on a real API server, one `name value unit` a line

@@ -320,7 +320,8 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	if wish == nil {
 		return
 	}
-	if *at == nil {
+	born := *at == nil
+	if born {
 		*at = &pods{replicas: 1}
 		if wish.Revision == "" {
 			wish = &Clone{Revision: s.c.Status.LastPromotedSpec, Replicas: wish.Replicas}
@@ -340,7 +341,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 		s.grow(role, p)
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
-		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
+		if role == "canary" && !born && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary is made smaller while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
