@@ -5,6 +5,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,6 +198,20 @@ type Watch struct {
 	Object client.Object
 	// Canaries maps an object of that kind to the canaries to wake.
 	Canaries func(ctx context.Context, obj client.Object) []types.NamespacedName
+	// Index has what the router lists the kind by, by the name of the field: there can be thousands.
+	Index map[string]client.IndexerFunc
+}
+
+// IndexUpstream is the field by which canaries are found that follow an Upstream, as namespace/name.
+const IndexUpstream = "spec.upstreamRef"
+
+// UpstreamOf is what a canary has under IndexUpstream.
+func UpstreamOf(c *v1beta1.Canary) []string {
+	ref := c.Spec.UpstreamRef
+	if ref == nil {
+		return nil
+	}
+	return []string{cmp.Or(ref.Namespace, c.Namespace) + "/" + ref.Name}
 }
 
 // Factory builds a router once its object kinds are known to the API server; it returns a *NotReady

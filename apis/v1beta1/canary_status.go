@@ -127,10 +127,11 @@ type CanaryStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Checks []CheckStatus `json:"checks,omitempty"`
 
-	// Journal holds the last decisions, oldest first.
+	// Journal holds the last 40 decisions, and up to 200 while somebody has not been told of them; oldest
+	// first.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=40
+	// +kubebuilder:validation:MaxItems=200
 	Journal []JournalEntry `json:"journal,omitempty"`
 
 	// Told is the last transition whose decisions have reached everybody who is to be told, but for those
@@ -473,6 +474,10 @@ type SinkStatus struct {
 	Name string `json:"name"`
 	// Told is the last transition that it was told. One that refuses what it is sent is told the next.
 	Told int64 `json:"told"`
+	// Missed is how many decisions it will never be told: they were too old or too many when it could not
+	// be told. It is told how many they are before it is told the next one.
+	// +optional
+	Missed int64 `json:"missed,omitempty"`
 	// Message says why, in its own words; empty while it has not failed for a minute.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -82,10 +82,13 @@ func (r *Reconciler) seeAlerts(ctx context.Context, v *view) error {
 		}
 	}
 	for _, s := range v.canary.Status.Sinks {
-		if s.Message == "" {
-			continue // it is being told, or has failed a moment ago
+		switch {
+		case s.Message == "": // it is being told, or has failed a moment ago
+		case s.Missed > 0:
+			v.warning("NotTold", "%s has not been told everything, and %d decisions never will be: %s", s.Name, s.Missed, s.Message)
+		default:
+			v.warning("NotTold", "%s has not been told everything: %s", s.Name, s.Message)
 		}
-		v.warning("NotTold", "%s has not been told everything: %s", s.Name, s.Message)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package canary
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,9 +44,14 @@ func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.N
 	} else {
 		c = modest{c, name.Namespace}
 	}
+	indexes := map[string]client.IndexerFunc{}
+	c = router.Scanning{Client: c, Indexes: indexes}
 	r := assemble(o, d, c, c)
 	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
-	r.routers = routers{registry: d.Routers, client: r.client, watch: func(router.Watch) error { return nil }}
+	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
+		maps.Copy(indexes, w.Index)
+		return nil
+	}}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -64,15 +64,15 @@ func bare(in any) (any, error) {
 		return in, nil
 	}
 	m.ManagedFields, m.OwnerReferences, m.Finalizers = nil, nil, nil
-	m.Annotations, m.Labels = only(m.Annotations), only(m.Labels)
+	m.Annotations, m.Labels = only(m.Annotations, keptKeys...), only(m.Labels, keptKeys...)
 	return m, nil
 }
 
 var keptKeys = append(slices.Clone(configs.Used), configs.CopyOfAnnotation, v1beta1.CanaryLabel)
 
-func only(in map[string]string) map[string]string {
+func only(in map[string]string, keys ...string) map[string]string {
 	var out map[string]string
-	for _, k := range keptKeys {
+	for _, k := range keys {
 		if v, ok := in[k]; ok {
 			if out == nil {
 				out = map[string]string{}

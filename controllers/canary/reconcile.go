@@ -134,14 +134,15 @@ func (r *Reconciler) commit(ctx context.Context, v *view, next *v1beta1.CanarySt
 // decision of its own, so that a restart does not tell everything again.
 func (r *Reconciler) acknowledge(c *v1beta1.Canary, d *rollout.Decision) {
 	rec, ok := r.teller.delivered(c)
-	if !ok || !rec.news(c) {
-		return
+	if d.Next == nil && ok && rec.news(c) && rec.settled && resting(c) {
+		d.Next = c.Status.DeepCopy()
 	}
 	if d.Next == nil {
-		if !rec.settled || !resting(c) {
-			return
-		}
-		d.Next = c.Status.DeepCopy()
+		return
+	}
+	defer r.teller.audience.countLost(c, d.Next)
+	if !ok {
+		return
 	}
 	d.Next.Told, d.Next.Sinks = max(rec.told, c.Status.Told), rec.sinks
 	if d.Next.Rollout != nil && c.Status.Rollout != nil && d.Next.Rollout.Number == c.Status.Rollout.Number {

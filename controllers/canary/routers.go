@@ -18,6 +18,8 @@ type routers struct {
 
 	mu    sync.Mutex
 	built map[string]router.Router
+	// watched is how many of a provider's kinds are, where one of them could not be.
+	watched map[string]int
 }
 
 func (r *routers) get(provider string) (router.Router, error) {
@@ -34,13 +36,14 @@ func (r *routers) get(provider string) (router.Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range rt.Watches() {
+	if r.built == nil {
+		r.built, r.watched = map[string]router.Router{}, map[string]int{}
+	}
+	for _, w := range rt.Watches()[r.watched[provider]:] {
 		if err := r.watch(w); err != nil {
 			return nil, fmt.Errorf("watch %T for router %s: %w", w.Object, provider, err)
 		}
-	}
-	if r.built == nil {
-		r.built = map[string]router.Router{}
+		r.watched[provider]++
 	}
 	r.built[provider] = rt
 	return rt, nil

@@ -145,7 +145,13 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 		return nil, err
 	}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
-		return c.Watch(source.Kind(mgr.GetCache(), w.Object, handler.EnqueueRequestsFromMapFunc(
+		for field, index := range w.Index {
+			whole := func(o client.Object) []string { return index(unpacked(o)) }
+			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, whole); err != nil {
+				return fmt.Errorf("index by %s: %w", field, err)
+			}
+		}
+		return c.Watch(source.Kind(mgr.GetCache(), w.Object, unpacking(
 			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
 	}}
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
@@ -183,15 +189,14 @@ type leaderTask func(context.Context) error
 func (t leaderTask) Start(ctx context.Context) error { return t(ctx) }
 func (leaderTask) NeedLeaderElection() bool          { return true }
 
-// CacheOptions narrow the caches to what is used: of what Serin creates by its label, and without
-// the managed fields that nobody here reads. Of ConfigMaps, and of Secrets in the given namespaces,
-// there is metadata and no contents.
+// CacheOptions narrow the caches to what is used: slim, and of what Serin creates by its label. Of
+// ConfigMaps, and of Secrets in the given namespaces, there is metadata and no contents.
 func CacheOptions(namespace string, secretNamespaces ...string) cache.Options {
 	ours := cache.ByObject{Label: labelExists(v1beta1.CanaryLabel)}
 	o := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: slim,
 		ByObject: map[client.Object]cache.ByObject{
-			podMetadata():                ours,
+			podMetadata():                {Label: ours.Label, Transform: countable},
 			&discoveryv1.EndpointSlice{}: ours,
 			&appsv1.ControllerRevision{}: ours,
 
@@ -225,6 +230,8 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexLimit:     limitOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAlert:     alertKeys,
+
+		router.IndexUpstream: router.UpstreamOf,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
 			if c.Spec.AutoscalerRef == nil {
 				return nil
@@ -285,8 +292,9 @@ func scalerKey(o client.Object) string {
 
 // rewritten passes changes of spec and metadata, and none of the status alone.
 func rewritten(e event.UpdateEvent) bool {
-	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
-		!maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
+	before, after := unpacked(e.ObjectOld), unpacked(e.ObjectNew)
+	return before.GetGeneration() != after.GetGeneration() ||
+		!maps.Equal(before.GetAnnotations(), after.GetAnnotations()) || !maps.Equal(before.GetLabels(), after.GetLabels())
 }
 
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it

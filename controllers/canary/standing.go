@@ -31,6 +31,10 @@ type standing struct {
 	since, quiet time.Time
 	// trouble is what it last said against a message; empty once it has taken one.
 	trouble string
+	// lost counts entries that the journal dropped before it was told them, and owed makes of it how many it
+	// is still to be told that it missed: it adds those that were too old, and takes away what was said. Who
+	// delivers writes owed, and who commits lost.
+	lost, owed int64
 	// eager is set while something has come that it may have lacked.
 	eager bool
 }
@@ -58,13 +62,16 @@ func standingOf(c *v1beta1.Canary, name string) *standing {
 		if s.Name != name {
 			continue
 		}
-		st.done, st.trouble = through(s.Told), s.Message
+		st.done, st.trouble, st.lost = through(s.Told), s.Message, s.Missed
 		if s.Message != "" && s.Told < c.Status.Told {
 			st.failures = 1 // for long: since is not known
 		}
 	}
 	return st
 }
+
+// missed is how many entries it will never be told, and does not know of.
+func (s *standing) missed() int64 { return s.lost + s.owed }
 
 // told is the last transition of which nothing is left to tell.
 func (s *standing) told(journal []v1beta1.JournalEntry) int64 {
@@ -90,7 +97,9 @@ func (s *standing) receiptFor(e v1beta1.JournalEntry) string {
 }
 
 func (s *standing) passOver(e v1beta1.JournalEntry) {
-	s.done = mark{e.Transition, e.Index}
+	if s.done.before(e) {
+		s.done = mark{e.Transition, e.Index}
+	}
 	s.failures, s.since = 0, time.Time{}
 }
 

@@ -43,6 +43,8 @@ type delivery struct {
 
 // box is what is known of one canary's deliveries since this process began, by sink.
 type box struct {
+	uid types.UID
+	// canary has what is to be told; nil once all of it is, and the status says so.
 	canary *v1beta1.Canary
 	sinks  map[string]*standing
 }
@@ -61,9 +63,13 @@ func (t *teller) tell(c *v1beta1.Canary) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[name]
-	if b == nil || b.canary.UID != c.UID { // a recreated canary begins anew
-		b = &box{sinks: map[string]*standing{}}
+	if b == nil || b.uid != c.UID { // a recreated canary begins anew
+		b = &box{uid: c.UID, sinks: map[string]*standing{}}
 		t.boxes[name] = b
+	}
+	var before []v1beta1.JournalEntry
+	if b.canary != nil {
+		before = b.canary.Status.Journal
 	}
 	b.canary = c.DeepCopy()
 	there := map[string]bool{}
@@ -71,14 +77,19 @@ func (t *teller) tell(c *v1beta1.Canary) {
 		there[s.name] = true
 		st := b.sinks[s.name]
 		if st == nil {
-			st = standingOf(c, s.name)
+			st = standingOf(c, s.name) // what it has lost included
 			b.sinks[s.name] = st
+		} else {
+			st.lost += lost(before, c.Status.Journal, s, st.done)
 		}
 		if st.told(c.Status.Journal) < last(c.Status.Journal) {
 			t.queue.Add(delivery{name, s.name})
 		}
 	}
 	maps.DeleteFunc(b.sinks, func(sink string, _ *standing) bool { return !there[sink] })
+	if r := t.recordOf(b); r.complete && !r.news(c) {
+		b.canary = nil // at rest there are thousands
+	}
 }
 
 // again tries at once those that could not be told: what they lacked may have come.
@@ -86,7 +97,7 @@ func (t *teller) again(name types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[name]
-	if b == nil {
+	if b == nil || b.canary == nil {
 		return
 	}
 	for sink, st := range b.sinks {
@@ -158,20 +169,36 @@ func (t *teller) look(d delivery) (*v1beta1.Canary, standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[d.canary]
-	if b == nil || b.sinks[d.sink] == nil {
+	if b == nil || b.canary == nil || b.sinks[d.sink] == nil {
 		return nil, standing{}
 	}
 	b.sinks[d.sink].eager = false
 	return b.canary, *b.sinks[d.sink]
 }
 
-// put tells a sink of one entry. What is not for it, and what it could not be told for a day, is
-// passed over.
+// put tells a sink of one entry, and before it of those that it missed. What is not for it, and what it
+// could not be told for a day, is passed over.
 func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standing, e v1beta1.JournalEntry) {
-	if !s.wants(e) || t.now().Sub(e.At.Time) > staleAfter {
+	if !s.wants(e) {
 		st.passOver(e)
 		return
 	}
+	if t.now().Sub(e.At.Time) > staleAfter {
+		st.owed++
+		st.passOver(e)
+		return
+	}
+	if missed := st.missed(); missed > 0 {
+		if g := gap(c, e, missed); s.wants(g) && !t.send(ctx, c, s, st, g) {
+			return
+		}
+		st.owed -= missed
+	}
+	t.send(ctx, c, s, st, e)
+}
+
+// send is false when the sink has to be told again.
+func (t *teller) send(ctx context.Context, c *v1beta1.Canary, s sink, st *standing, e v1beta1.JournalEntry) bool {
 	receipt, err := rescued(client.ObjectKeyFromObject(c), func() (string, error) { return s.tell(ctx, c, e, st.receiptFor(e)) })
 	t.metrics.Told(s.label, err)
 	st.note(e, receipt, err, t.now())
@@ -179,6 +206,7 @@ func (t *teller) put(ctx context.Context, c *v1beta1.Canary, s sink, st *standin
 		ctrl.Log.WithName("tell").Info("could not tell", "canary", client.ObjectKeyFromObject(c), "sink", s.name,
 			"given up", st.failures == 0, "error", err.Error())
 	}
+	return st.failures == 0
 }
 
 // keep files where a sink stands, unless its canary has gone meanwhile.
@@ -186,9 +214,10 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[d.canary]
-	if b == nil || b.canary.UID != c.UID || b.sinks[d.sink] == nil {
+	if b == nil || b.uid != c.UID || b.sinks[d.sink] == nil {
 		return
 	}
+	st.lost = b.sinks[d.sink].lost
 	if st.eager = b.sinks[d.sink].eager; st.eager {
 		st.quiet = time.Time{}
 	}
@@ -199,11 +228,11 @@ func (t *teller) keep(c *v1beta1.Canary, d delivery, st standing) {
 func (t *teller) report(name types.NamespacedName) {
 	t.mu.Lock()
 	b := t.boxes[name]
-	var r record
-	if b != nil {
-		r = t.recordOf(b)
+	wake := false
+	if b != nil && b.canary != nil {
+		r := t.recordOf(b)
+		wake = r.settled && r.news(b.canary)
 	}
-	wake := b != nil && r.settled && r.news(b.canary)
 	t.mu.Unlock()
 	if wake {
 		t.wake(name)
@@ -221,6 +250,8 @@ type record struct {
 	receipts map[string]string
 	// settled is true when nobody is being told: each has everything, or has failed.
 	settled bool
+	// complete is true when each has everything.
+	complete bool
 }
 
 func (r record) news(c *v1beta1.Canary) bool {
@@ -232,7 +263,7 @@ func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.boxes[client.ObjectKeyFromObject(c)]
-	if b == nil || b.canary.UID != c.UID {
+	if b == nil || b.uid != c.UID {
 		return record{}, false
 	}
 	now := *b
@@ -246,7 +277,7 @@ func (t *teller) delivered(c *v1beta1.Canary) (record, bool) {
 func (t *teller) recordOf(b *box) record {
 	journal := b.canary.Status.Journal
 	all := last(journal)
-	r := record{told: b.canary.Status.Told, reached: all, settled: true, receipts: map[string]string{}}
+	r := record{told: b.canary.Status.Told, reached: all, settled: true, complete: true, receipts: map[string]string{}}
 	for _, s := range t.audience.of(b.canary) {
 		st := b.sinks[s.name]
 		if st == nil {
@@ -261,13 +292,14 @@ func (t *teller) recordOf(b *box) record {
 			r.reached = min(r.reached, told)
 		}
 		r.settled = r.settled && (told == all || st.failures > 0)
-		place := v1beta1.SinkStatus{Name: s.name, Told: told}
+		r.complete = r.complete && told == all
+		place := v1beta1.SinkStatus{Name: s.name, Told: told, Missed: st.missed()}
 		if late || told == all {
 			place.Message = clip(st.trouble, 1024)
 		}
 		r.sinks = append(r.sinks, place)
 	}
-	r.sinks = slices.DeleteFunc(r.sinks, func(s v1beta1.SinkStatus) bool { return s.Told == r.told && s.Message == "" })
+	r.sinks = slices.DeleteFunc(r.sinks, func(s v1beta1.SinkStatus) bool { return s.Told == r.told && s.Message == "" && s.Missed == 0 })
 	slices.SortFunc(r.sinks, func(a, b v1beta1.SinkStatus) int { return strings.Compare(a.Name, b.Name) })
 	return r
 }

@@ -254,11 +254,12 @@ func (w *world) toldAll() bool {
 	return n > 0 && s.Told >= s.Journal[n-1].Transition && !slices.ContainsFunc(s.Sinks, behind)
 }
 
+// events of the operator; the API server has some of its own to tell of Services.
 func (w *world) events() []corev1.Event {
 	w.t.Helper()
 	var l corev1.EventList
 	must(w.t, w.c.List(w.ctx, &l, client.InNamespace(w.ns)))
-	return l.Items
+	return slices.DeleteFunc(l.Items, func(e corev1.Event) bool { return e.Source.Component != v1beta1.FieldManager })
 }
 
 // reasons counts the events by their reason.

@@ -4,11 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -38,36 +36,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "serin-bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	progress("starting an API server")
-	s, err := bare.Start(dir, "..", "bench")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		cancel() // the server waits for those that watch it
-		err = errors.Join(err, s.Stop())
-	}()
-	prometheus := bare.StartPrometheus()
-	defer prometheus.Close()
-	progress("building the operator")
-	binary := filepath.Join(dir, "serin")
-	if err := bare.Build(ctx, "..", binary); err != nil {
-		return err
-	}
-	op, err := bare.StartOperator(ctx, binary, filepath.Join(dir, "serin.log"), s.Kubeconfig, prometheus.URL)
-	if err != nil {
-		return err
-	}
-	defer op.Stop()
-	return measure(ctx, s, op)
+func run(ctx context.Context) error {
+	return bare.Measure(ctx, "bench", "..", func(ctx context.Context, rig *bare.Rig) error {
+		op, err := bare.StartOperator(ctx, rig.Binary, rig.Log, rig.Kubeconfig, rig.Prometheus.URL)
+		if err != nil {
+			return err
+		}
+		defer op.Stop()
+		return measure(ctx, rig.Server, op)
+	})
 }
 
 // measure takes the figures in an order in which none disturbs another.

@@ -1,7 +1,7 @@
 // Package chaos disturbs whole rollouts on a real API server and demands that nothing of it shows: the
 // operator is stopped at each of its writes, runs twice at once, and has each of its calls fail. The API
 // server, the operator with all of its wiring, and Gloo's kinds are real; pods and Prometheus are stood
-// in for, and the sink is memory.
+// in for, and the sinks are memory: one is well, one is down for a while in mid-run, and one is always down.
 //
 // Without -full it tries a sample. Both print what they tried as tables, which docs/reliability.md shows.
 package chaos
@@ -69,8 +69,10 @@ func reference(t *testing.T, s *scenario) *undisturbed {
 		if diff := cmp.Diff(slices.Sorted(slices.Values(e.Decisions)), e.Events); diff != "" {
 			t.Errorf("events (-journal +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(e.Decisions, e.Messages); diff != "" {
-			t.Errorf("messages (-journal +got):\n%s", diff)
+		for _, sink := range sinks {
+			if diff := cmp.Diff(e.Decisions, e.Messages[sink]); diff != "" {
+				t.Errorf("messages to %s (-journal +got):\n%s", sink, diff)
+			}
 		}
 		r.end, r.calls = e, p.wire.made()
 	})
@@ -85,6 +87,7 @@ func (w *world) perform(s *scenario, tr trap) *process {
 	w.t.Helper()
 	var p *process
 	if s.adopts {
+		w.unsteady.fallIll()
 		p = w.supervise(tr)
 	} else {
 		p = w.supervise(trap{})
@@ -94,6 +97,7 @@ func (w *world) perform(s *scenario, tr trap) *process {
 			other.wire.arm(trap{})
 		}
 		p.wire.arm(tr)
+		w.unsteady.fallIll()
 	}
 	s.play(w)
 	w.until("it has ended", s.ended)
@@ -115,7 +119,7 @@ func (w *world) calm() {
 func (w *world) check(alsoBad []string) {
 	w.t.Helper()
 	history, _ := w.observer.history()
-	for _, v := range append(violations(history), alsoBad...) {
+	for _, v := range slices.Concat(violations(history), w.ledger.disorder(), alsoBad) {
 		w.t.Error(v)
 	}
 }

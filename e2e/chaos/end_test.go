@@ -18,9 +18,10 @@ type end struct {
 	Outcomes []string
 	// Weights of the route and Steps of the rollouts, each as often as it was entered.
 	Weights, Steps []string
-	// Decisions are the reasons of the journal's entries, in order; Events and Messages those of them that
-	// have an event, or arrived at the sink.
-	Decisions, Events, Messages []string
+	// Decisions are the reasons of the journal's entries, in order; Events those of them that have an event,
+	// and Messages those that arrived, by sink.
+	Decisions, Events []string
+	Messages          map[string][]string
 	// Objects are what is left of workloads and Services, and whom the Services select.
 	Objects []string
 }
@@ -28,7 +29,7 @@ type end struct {
 // end looks at how it stands, and at all that led there.
 func (w *world) end() (*end, error) {
 	history, _ := w.observer.history()
-	e := &end{}
+	e := &end{Messages: map[string][]string{}}
 	var journal []v1beta1.JournalEntry
 	var uid string
 	for _, m := range history {
@@ -60,11 +61,15 @@ func (w *world) end() (*end, error) {
 			}
 		}
 	}
-	told := w.ledger.told()
 	for _, j := range journal {
 		e.Decisions = append(e.Decisions, j.Reason)
-		if told[fmt.Sprintf("%s/%d.%d", uid, j.Transition, j.Index)] {
-			e.Messages = append(e.Messages, j.Reason)
+	}
+	for _, sink := range sinks {
+		told := w.ledger.told(sink)
+		for _, j := range journal {
+			if slices.Contains(told, place{uid, j.Transition, j.Index}) {
+				e.Messages[sink] = append(e.Messages[sink], j.Reason)
+			}
 		}
 	}
 	return e, w.stock(e)

@@ -61,21 +61,28 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 }
 
 func TestTheLedgerKnowsGoodReasonsToRepeat(t *testing.T) {
-	a1, a2, c1 := entry{process: 1, key: "a"}, entry{process: 2, key: "a"}, entry{process: 1}
+	c1 := entry{process: 1}
+	told := func(process int, sink string, transition int64) entry {
+		return entry{process, sink, place{transition: transition}}
+	}
+	a1, a2 := told(1, steady, 1), told(2, steady, 1)
 	tests := map[string]struct {
 		entries []entry
 		bad     int
 	}{
 		"told once":                              {[]entry{c1, a1, c1}, 0},
+		"two sinks are told":                     {[]entry{a1, c1, c1, told(1, unsteady, 1)}, 0},
 		"died before the next commit":            {[]entry{c1, a1, a2}, 0},
 		"died after a commit that was under way": {[]entry{a1, c1, a2}, 0},
 		"died after the next commit":             {[]entry{a1, c1, c1, a2}, 1},
 		"told twice in one life":                 {[]entry{a1, a1}, 1},
+		"told in order, and again":               {[]entry{a1, told(1, steady, 2), c1, a2, told(2, steady, 2), told(2, steady, 3)}, 0},
+		"told one too early":                     {[]entry{told(1, steady, 2), a1}, 1},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
 			l := &ledger{entries: test.entries}
-			if got := l.repeats(); len(got) != test.bad {
+			if got := append(l.repeats(), l.disorder()...); len(got) != test.bad {
 				t.Errorf("found %d wrong, want %d: %q", len(got), test.bad, got)
 			}
 		})

@@ -86,7 +86,9 @@ func (w *world) operate(ctx context.Context, p *process) error {
 		Provider: "gloo", MetricsServer: "http://prometheus", SelectorLabels: []string{"app", "name"}, Home: w.ns,
 		TrackConfigs: true, Workers: 2, Askers: 4,
 	}, canary.Deps{
-		Routers: routers, Metrics: providers, Notifiers: map[string]notifier.Notifier{"sink": mouth{&w.ledger, p.wire}, "down": down{}},
+		Routers: routers, Metrics: providers, Notifiers: map[string]notifier.Notifier{
+			steady: mouth{&w.ledger, p.wire, steady, &w.steady}, unsteady: mouth{&w.ledger, p.wire, unsteady, &w.unsteady}, "down": down{},
+		},
 		Alerts: &notifier.Registry{}, Hooks: webhook.New(nil, nil, ""), Telemetry: series,
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 // patient bounds every wait for something that must come.
 const patient = 5 * time.Minute
 
-// world is a namespace of a real API server with podinfo in it, a Prometheus, a sink, and one operator
+// world is a namespace of a real API server with podinfo in it, a Prometheus, sinks, and one operator
 // after the other.
 type world struct {
 	t        *testing.T
@@ -39,6 +39,8 @@ type world struct {
 	ledger   ledger
 	observer observer
 	lives    sync.WaitGroup
+
+	steady, unsteady memory
 
 	mu        sync.Mutex
 	processes []*process

@@ -26,10 +26,9 @@ var steps = []int32{10, 20, 30, 40, 50}
 // fleet is the canaries and what is measured with them.
 type fleet struct {
 	*bare.World
-	server     *bare.Server
-	prometheus *bare.Prometheus
-	op         *operator
-	size       int
+	rig  *bare.Rig
+	op   *operator
+	size int
 	// empty is the memory of the operator without canaries, in MiB.
 	empty float64
 	// version of the newest image.
@@ -119,7 +118,7 @@ func (f *fleet) take(ctx context.Context, s situation) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	began, asked := time.Now(), f.prometheus.Queries()
+	began, asked := time.Now(), f.rig.Prometheus.Queries()
 	var runs []ride
 	if s.rollouts > 0 {
 		runs, err = f.rollOut(ctx, s)
@@ -134,12 +133,12 @@ func (f *fleet) take(ctx context.Context, s situation) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	requests, err := f.server.Requests("", began, ended)
+	requests, err := f.rig.Requests("", began, ended)
 	if err != nil {
 		return row{}, err
 	}
 	progress("  requests: %s", bare.Summary(requests))
-	return row{situation: s, took: ended.Sub(began), requests: len(requests), queries: f.prometheus.Queries() - asked,
+	return row{situation: s, took: ended.Sub(began), requests: len(requests), queries: f.rig.Prometheus.Queries() - asked,
 		rides: runs, cost: after.since(before), memory: after.memory, above: after.memory - f.empty}, nil
 }
 

@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,40 +61,20 @@ func numbers(args []string) ([]int, error) {
 }
 
 // run measures one number of canaries on an API server of its own.
-func run(ctx context.Context, n int, only string) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "serin-scale")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	progress("starting an API server")
-	s, err := bare.Start(dir, "..", "scale")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		cancel() // the server waits for those that watch it
-		err = errors.Join(err, s.Stop())
-	}()
-	prometheus := bare.StartPrometheus()
-	defer prometheus.Close()
-	progress("building the operator")
-	op := &operator{binary: filepath.Join(dir, "serin"), log: filepath.Join(dir, "serin.log"), kubeconfig: s.Kubeconfig, prometheus: prometheus.URL}
-	if err := bare.Build(ctx, "..", op.binary); err != nil {
-		return err
-	}
-	if err := op.start(ctx); err != nil {
-		return err
-	}
-	defer op.stop()
-	w, err := bare.NewWorld(ctx, s.Config)
-	if err != nil {
-		return err
-	}
-	f := &fleet{World: w, server: s, prometheus: prometheus, op: op, size: n}
-	return f.measure(ctx, only)
+func run(ctx context.Context, n int, only string) error {
+	return bare.Measure(ctx, "scale", "..", func(ctx context.Context, rig *bare.Rig) error {
+		op := &operator{rig: rig}
+		if err := op.start(ctx); err != nil {
+			return err
+		}
+		defer op.stop()
+		w, err := bare.NewWorld(ctx, rig.Config)
+		if err != nil {
+			return err
+		}
+		f := &fleet{World: w, rig: rig, op: op, size: n}
+		return f.measure(ctx, only)
+	})
 }
 
 // measure takes the figures in an order in which none disturbs another.

@@ -15,7 +15,7 @@ import (
 
 // operator is the process that is measured, and the one after it.
 type operator struct {
-	binary, log, kubeconfig, prometheus string
+	rig *bare.Rig
 
 	*bare.Operator
 	metrics string
@@ -48,7 +48,7 @@ func (o *operator) start(ctx context.Context) (err error) {
 		return err
 	}
 	o.metrics = "http://" + address + "/metrics"
-	o.Operator, err = bare.StartOperator(ctx, o.binary, o.log, o.kubeconfig, o.prometheus, "--metrics-bind-address="+address)
+	o.Operator, err = bare.StartOperator(ctx, o.rig.Binary, o.rig.Log, o.rig.Kubeconfig, o.rig.Prometheus.URL, "--metrics-bind-address="+address)
 	if err != nil {
 		return err
 	}

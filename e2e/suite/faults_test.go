@@ -20,7 +20,7 @@ import (
 // TestOperatorKilled kills the operator in mid-step. The next one goes on where it was, once the Lease
 // of the dead one has run out.
 func TestOperatorKilled(t *testing.T) {
-	s := open(t, "killed", quick)
+	s := openBoth(t, "killed", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	s.killOperator()
@@ -51,7 +51,7 @@ func (s *scene) operators() []corev1.Pod {
 // TestLeaderPaused stops the leader in mid-step until another one leads, and lets it go on: it believes
 // for a moment that it leads still.
 func TestLeaderPaused(t *testing.T) {
-	s := open(t, "leader", quick)
+	s := openBoth(t, "leader", quick)
 	scale := func(replicas string) []string {
 		return []string{"-n", s.Operator, "scale", "deployment", s.Release, "--replicas=" + replicas}
 	}
@@ -104,7 +104,7 @@ data: %s
 // such a step does not count.
 func TestGatewayPaused(t *testing.T) {
 	const away = 40 * time.Second
-	s := open(t, "paused", quick)
+	s := openBoth(t, "paused", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPromotion(t *testing.T) {
-	s := open(t, "promotion", fine)
+	s := openBoth(t, "promotion", fine)
 	s.setImage("6.0.1")
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
@@ -22,20 +22,21 @@ func TestPromotion(t *testing.T) {
 // TestAdoption turns a Deployment that serves into a template while users reach it through its Service,
 // with no gateway between.
 func TestAdoption(t *testing.T) {
-	s := prepare(t, "adoption")
-	s.must(s.RolledOut(t.Context(), s.ns, "podinfo"))
-	direct, err := s.At(t.Context(), s.ns, "podinfo", "", "/version", userRate)
-	s.must(err)
-	s.must(s.WaitServing(t.Context(), direct))
-	s.load("users", direct)
+	s := prepareBoth(t, "adoption")
+	s.both(func(s *scene) {
+		s.must(s.RolledOut(t.Context(), s.ns, "podinfo"))
+		s.loadDirect("users")
+	})
 	s.sleep(settle)
 	s.adopt(quick)
-	s.must(s.WaitInitialized(t.Context(), s.ns))
-	set, pods, err := s.Replicas(t.Context(), s.ns, "podinfo")
-	s.must(err)
-	if set != 0 {
-		t.Errorf("podinfo is set to %d pods (%d are there), want 0: it is a template", set, pods)
-	}
+	s.both(func(s *scene) {
+		s.must(s.WaitInitialized(t.Context(), s.ns))
+		set, pods, err := s.Replicas(t.Context(), s.ns, "podinfo")
+		s.must(err)
+		if set != 0 {
+			t.Errorf("podinfo is set to %d pods (%d are there), want 0: it is a template", set, pods)
+		}
+	})
 	// The old pods end, and the connections to them.
 	s.sleep(20 * time.Second)
 	s.serves("6.0.0")
@@ -44,9 +45,12 @@ func TestAdoption(t *testing.T) {
 // wantWeights asserts every weight that the route had, in its order.
 func (s *scene) wantWeights(want ...int64) {
 	s.Helper()
-	if diff := cmp.Diff(want, s.route.values(s.T)); diff != "" {
-		s.Errorf("weights of the route (-want +got):\n%s", diff)
-	}
+	s.both(func(s *scene) {
+		s.Helper()
+		if diff := cmp.Diff(want, s.route.values(s.T)); diff != "" {
+			s.Errorf("weights of the route in %s (-want +got):\n%s", s.ns, diff)
+		}
+	})
 }
 
 // deviations of chance that a share may be off; one time in 16,000 it is more.
@@ -55,6 +59,11 @@ const deviations = 4
 // wantShares asserts that at each weight Envoy sent the canary that share of the requests. It looks at
 // one interval only: after the last one the primary rolls to the same version.
 func (s *scene) wantShares(tag string, interval time.Duration) {
+	s.Helper()
+	s.both(func(s *scene) { s.Helper(); s.wantOwnShares(tag, interval) })
+}
+
+func (s *scene) wantOwnShares(tag string, interval time.Duration) {
 	s.Helper()
 	weights := s.route.seen(s.T)
 	for i := 0; i+1 < len(weights); i++ {

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -49,6 +50,10 @@ type scene struct {
 	ns, host string
 	route    *recorder
 	tag      string // that was set last
+	// protocol of its users.
+	protocol string
+	// grpc is the same podinfo for users of gRPC; nil for none.
+	grpc *scene
 }
 
 // prepare makes the namespace of a scene with podinfo as the samples have it, and no Canary yet.
@@ -123,21 +128,36 @@ func openSampleAt(t *testing.T, g gateway, name, file string) *scene {
 // open puts an application under load once its Canary has adopted it.
 func (s *scene) open() *scene {
 	s.Helper()
-	s.must(s.WaitInitialized(s.Context(), s.ns))
-	spec := s.through("/version", userRate)
-	s.must(s.WaitServing(s.Context(), spec))
-	s.route = record(s.T, s.Client, s.gateway, s.ns)
-	s.load("users", spec)
-	spec.Protocol, spec.Rate = stream.HTTP2, otherRate
-	s.load("users-http2", spec)
+	s.both(func(s *scene) {
+		s.Helper()
+		s.must(s.WaitInitialized(s.Context(), s.ns))
+		spec := s.through("/version", userRate)
+		if s.protocol != stream.HTTP1 {
+			spec.Protocol, spec.Rate = s.protocol, otherRate
+		}
+		s.must(s.WaitServing(s.Context(), spec))
+		s.route = record(s.T, s.Client, s.gateway, s.ns)
+		s.load("users", spec)
+		if s.protocol == stream.HTTP1 {
+			spec.Protocol, spec.Rate = stream.HTTP2, otherRate
+			s.load("users-http2", spec)
+		}
+	})
 	return s
 }
 
 // adopt applies route and Canary.
 func (s *scene) adopt(a analysis) {
 	s.Helper()
-	s.applySamples(s.gateway.samples...)
-	s.apply(fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency))
+	s.both(func(s *scene) {
+		s.Helper()
+		s.applySamples(s.gateway.samples...)
+		if s.protocol == stream.GRPC {
+			s.apply(fmt.Sprintf(grpcManifest, s.ns, a.interval, a.threshold, a.max, a.step))
+			return
+		}
+		s.apply(fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency))
+	})
 }
 
 // canaryManifest has no hooks: the users' requests are what is judged.
@@ -202,7 +222,7 @@ func (s *scene) load(name string, spec stream.Spec) {
 			s.Errorf("stop the load: %v", err)
 			return
 		}
-		s.Logf("%s %s: %v", name, strings.TrimPrefix(spec.URL, "http://"), report.Total)
+		s.Logf("%s %s %s: %v", name, cmp.Or(spec.Protocol, "http1"), strings.TrimPrefix(spec.URL, "http://"), report.Total)
 		if report.Total.Failed > 0 {
 			s.Errorf("%d of %d requests failed, the first of them:\n%v", report.Total.Failed, report.Total.Sent, report.Failures)
 		}
@@ -212,10 +232,13 @@ func (s *scene) load(name string, spec stream.Spec) {
 // setImage is the only thing that users do.
 func (s *scene) setImage(tag string) {
 	s.Helper()
-	s.tag = tag
-	line, err := s.SetImage(s.Context(), s.ns, tag)
-	s.must(err)
-	s.Log(line)
+	s.both(func(s *scene) {
+		s.Helper()
+		s.tag = tag
+		line, err := s.SetImage(s.Context(), s.ns, tag)
+		s.must(err)
+		s.Log(line)
+	})
 }
 
 // until waits for the Canary.
@@ -232,22 +255,29 @@ func (s *scene) until(what string, done func(*v1beta1.Canary) bool) *v1beta1.Can
 	return last
 }
 
-// untilWeight waits until a revision has been given a weight.
+// untilWeight waits until a revision has been given a weight. The one for gRPC need not keep step: it is
+// in mid-run, too.
 func (s *scene) untilWeight(tag string, weight int32) *v1beta1.Canary {
 	s.Helper()
+	if s.grpc != nil {
+		s.grpc.untilWeight(tag, 1)
+	}
 	return s.until(fmt.Sprintf("weight %d", weight), func(c *v1beta1.Canary) bool {
 		return isRunning(c, tag) && c.Status.CanaryWeight >= v1beta1.Percent(weight)
 	})
 }
 
 // untilEnded waits for the end of a revision's rollout.
-func (s *scene) untilEnded(tag string, want v1beta1.Outcome) *v1beta1.Canary {
+func (s *scene) untilEnded(tag string, want v1beta1.Outcome) (c *v1beta1.Canary) {
 	s.Helper()
-	c := s.until(tag+" "+string(want), func(c *v1beta1.Canary) bool {
-		return isRunning(c, tag) && ended(c) && c.Status.Rollout.Outcome == want
+	s.both(func(s *scene) {
+		s.Helper()
+		c = s.until(tag+" "+string(want), func(c *v1beta1.Canary) bool {
+			return isRunning(c, tag) && ended(c) && c.Status.Rollout.Outcome == want
+		})
+		r := c.Status.Rollout
+		s.Logf("%s %s after %v: %s", tag, r.Outcome, r.EndedAt.Sub(r.StartedAt.Time).Round(time.Second/10), r.Message)
 	})
-	r := c.Status.Rollout
-	s.Logf("%s %s after %v: %s", tag, r.Outcome, r.EndedAt.Sub(r.StartedAt.Time).Round(time.Second/10), r.Message)
 	return c
 }
 
@@ -262,18 +292,30 @@ func ended(c *v1beta1.Canary) bool {
 // serves asserts that users get one version, and that the canary has no pods left.
 func (s *scene) serves(tag string) {
 	s.Helper()
-	s.must(stage.Until(s.Context(), time.Minute, "podinfo-canary at zero", func(ctx context.Context) (bool, error) {
-		replicas, pods, err := s.Replicas(ctx, s.ns, "podinfo-canary")
-		if err == nil && replicas+pods > 0 {
-			err = fmt.Errorf("set to %d, %d pods", replicas, pods)
-		}
-		return false, err
-	}))
+	s.both(func(s *scene) {
+		s.Helper()
+		s.must(stage.Until(s.Context(), time.Minute, "podinfo-canary at zero", func(ctx context.Context) (bool, error) {
+			replicas, pods, err := s.Replicas(ctx, s.ns, "podinfo-canary")
+			if err == nil && replicas+pods > 0 {
+				err = fmt.Errorf("set to %d, %d pods", replicas, pods)
+			}
+			return false, err
+		}))
+	})
+	s.usersGet(tag)
+}
+
+// usersGet asserts that they get one version from now on.
+func (s *scene) usersGet(tag string) {
+	s.Helper()
 	from := time.Now().Truncate(time.Second).Add(time.Second)
 	s.sleep(time.Until(from.Add(settle)))
-	if now := s.users(from, from.Add(time.Second)); now.Share(tag) != 100 {
-		s.Errorf("users get %v, want %s only", now, tag)
-	}
+	s.both(func(s *scene) {
+		s.Helper()
+		if now := s.users(from, from.Add(time.Second)); now.Share(tag) != 100 {
+			s.Errorf("users get %v, want %s only", now, tag)
+		}
+	})
 }
 
 // users is what users got in a span.

@@ -14,79 +14,18 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/e2e/internal/stage"
-	"github.com/serin-dev/serin/e2e/load/stream"
 )
-
-// grpcManifest follows an Upstream of the users', which tells Envoy to speak HTTP/2 to podinfo.
-const grpcManifest = `apiVersion: gloo.solo.io/v1
-kind: Upstream
-metadata:
-  name: podinfo
-  namespace: %[1]s
-spec:
-  useHttp2: true
-  kube: {serviceName: podinfo, serviceNamespace: %[1]s, servicePort: 9999}
----
-apiVersion: serin.dev/v1beta1
-kind: Canary
-metadata:
-  name: podinfo
-  namespace: %[1]s
-spec:
-  provider: gloo
-  upstreamRef: {apiVersion: gloo.solo.io/v1, kind: Upstream, name: podinfo}
-  targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
-  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
-  progressDeadlineSeconds: 150
-  service: {port: 9999, targetPort: 9999, portName: grpc}
-  analysis:
-    interval: 5s
-    threshold: 3
-    maxWeight: 50
-    stepWeight: 10
-    metrics:
-    - name: request-success-rate
-      thresholdRange: {min: 99}
-      interval: 30s
-`
-
-// TestGRPC: calls on one kept connection are balanced one by one, and none of them fails when the
-// traffic moves, turns round in mid-run, and is handed back.
-func TestGRPC(t *testing.T) {
-	t.Parallel()
-	s := prepare(t, "grpc")
-	s.applyPodinfo("        - --level=info\n", "        - --level=info\n        - --grpc-port=9999\n",
-		"  - name: http\n    port: 9898\n    targetPort: http\n", "  - name: grpc\n    port: 9999\n    targetPort: 9999\n")
-	s.applySamples(s.gateway.samples...)
-	s.apply(fmt.Sprintf(grpcManifest, s.ns))
-	s.must(s.WaitInitialized(t.Context(), s.ns))
-	users := s.through("/", userRate)
-	users.Protocol = stream.GRPC
-	s.must(s.WaitServing(t.Context(), users))
-	s.route = record(s.T, s.Client, s.gateway, s.ns)
-	s.load("users", users)
-	s.setImage("6.0.1")
-	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
-	s.serves("6.0.1")
-	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
-	s.wantShares("6.0.1", 5*time.Second)
-	s.setImage("6.0.2")
-	s.untilWeight("6.0.2", 20)
-	s.kubectl("-n", s.ns, "delete", "canary", "podinfo", "--timeout=4m")
-	s.handedBack("6.0.1")
-}
 
 // TestSlowWorld has pods that need long to start and long to end, a gateway that follows after two
 // seconds, and a tool that sets the replicas of its Deployment again and again.
 func TestSlowWorld(t *testing.T) {
-	s := prepare(t, "slow")
-	s.applyPodinfo("      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, s.Image("loadtester")),
+	s := prepareBoth(t, "slow", "      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, set.Image("loadtester")),
 		"              seconds: 5\n", "              seconds: 20\n")
 	t.Cleanup(func() {
 		_, _ = set.KubectlOutput(s.background(), "-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found")
 	})
 	s.must(s.ApplyText(t.Context(), fmt.Sprintf(faultsManifest, "{delay: 2s}")))
-	s.gateway.reaction += 2 * time.Second
+	s.both(func(s *scene) { s.gateway.reaction += 2 * time.Second })
 	s.adopt(quick)
 	s.open()
 	ctx, stop := context.WithCancel(t.Context())
@@ -111,7 +50,7 @@ func TestSlowWorld(t *testing.T) {
 	s.said("TargetScaled", "gitops-tool")
 	s.setImage("6.0.2")
 	s.untilWeight("6.0.2", 20)
-	s.kubectl("-n", s.ns, "delete", "canary", "podinfo", "--timeout=4m")
+	s.deleteCanaries()
 	s.handedBack("6.0.1")
 }
 

@@ -140,7 +140,7 @@ func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.Object
 		return err
 	}
 	hash := Hash(typed)
-	for _, cr := range s.sameTemplate(ctx, c, live, all, hash) {
+	for _, cr := range s.sameTemplate(ctx, c, live, typed, all) {
 		have, err := entries(cr)
 		if err != nil {
 			return err
@@ -156,9 +156,10 @@ func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.Object
 }
 
 // sameTemplate finds the snapshots of a template, the promoted one first. Where no hash tells, it lets
-// the server default those that matter once more: a server that cannot say leaves the template new,
-// which is the safe side.
-func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, all []appsv1.ControllerRevision, hash string) []*appsv1.ControllerRevision {
+// the server default those that matter once more, unless they have other images: no default explains
+// that. A server that cannot say leaves the template new, which is the safe side.
+func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, typed *corev1.PodTemplateSpec, all []appsv1.ControllerRevision) []*appsv1.ControllerRevision {
+	hash := Hash(typed)
 	found := recognised(c, all, hash)
 	if len(found) > 0 {
 		return found
@@ -167,7 +168,11 @@ func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstru
 		if !slices.Contains(mattering(c), all[i].Name) {
 			continue
 		}
-		if now, err := s.defaulted(ctx, live, &all[i]); err == nil && Hash(now) == hash {
+		raw, err := decode(&all[i])
+		if err != nil || otherImages(raw, typed) {
+			continue
+		}
+		if now, err := s.defaulted(ctx, live, raw); err == nil && Hash(now) == hash {
 			found = append(found, &all[i])
 		}
 	}
@@ -250,15 +255,23 @@ func contains(have, want map[string]string) bool {
 	return true
 }
 
-// defaulted asks the server, without storing anything, what it makes of a snapshot today.
-func (s Store) defaulted(ctx context.Context, live *unstructured.Unstructured, cr *appsv1.ControllerRevision) (*corev1.PodTemplateSpec, error) {
-	raw, err := decode(cr)
+// otherImages is true where a container of a snapshot has another image now. One that is new may be the
+// work of a webhook, which the server will say.
+func otherImages(snapshot map[string]any, t *corev1.PodTemplateSpec) bool {
+	was, err := typedTemplate(snapshot)
 	if err != nil {
-		return nil, err
+		return false
 	}
+	return slices.ContainsFunc(was.Spec.Containers, func(before corev1.Container) bool {
+		return slices.ContainsFunc(t.Spec.Containers, func(c corev1.Container) bool { return c.Name == before.Name && c.Image != before.Image })
+	})
+}
+
+// defaulted asks the server, without storing anything, what it makes of a snapshot's template today.
+func (s Store) defaulted(ctx context.Context, live *unstructured.Unstructured, raw map[string]any) (*corev1.PodTemplateSpec, error) {
 	probe := &unstructured.Unstructured{Object: map[string]any{}}
 	probe.SetGroupVersionKind(live.GroupVersionKind())
-	probe.SetNamespace(cr.Namespace)
+	probe.SetNamespace(live.GetNamespace())
 	probe.SetName(live.GetName() + "-serin-compare")
 	selector, _, _ := unstructured.NestedMap(live.Object, "spec", "selector")
 	probe.Object["spec"] = map[string]any{"selector": selector, "template": raw}

@@ -1,17 +1,20 @@
 package revision
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/workload"
@@ -87,6 +90,43 @@ func TestASnapshotIsFoundByItsTemplate(t *testing.T) {
 	}
 	if _, known, _ := s.Lookup(t.Context(), c, makeTarget("podinfo:6.0.1"), makeTemplate("podinfo:6.0.1")); known {
 		t.Error("another template is taken for it")
+	}
+}
+
+// TestTheServerIsAskedOnlyWhatItMayExplain: each rollout would wait for its answer.
+func TestTheServerIsAskedOnlyWhatItMayExplain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		edit func(*corev1.PodTemplateSpec)
+		want int
+	}{
+		"another image":                 {func(t *corev1.PodTemplateSpec) { t.Spec.Containers[0].Image = "podinfo:6.0.1" }, 0},
+		"a field that a default may be": {func(t *corev1.PodTemplateSpec) { t.Spec.SchedulerName = "default-scheduler" }, 1},
+		"a container that a webhook added": {func(t *corev1.PodTemplateSpec) {
+			t.Spec.Containers = append(t.Spec.Containers, corev1.Container{Name: "proxy", Image: "proxy:1"})
+		}, 1},
+		"nothing": {func(*corev1.PodTemplateSpec) {}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target, c := makeTarget("podinfo:6.0.0"), makeCanary("podinfo")
+			s := makeStore(t, target)
+			s.take(t, c)
+			c.Status.LastPromotedSpec = s.names(t, c)[0]
+			asked := 0
+			s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+					if slices.Contains(opts, client.CreateOption(client.DryRunAll)) {
+						asked++
+					}
+					return c.Create(ctx, o, opts...)
+				}})
+			tc.edit(&target.Spec.Template)
+			if err := s.Client.Update(t.Context(), target); err != nil {
+				t.Fatal(err)
+			}
+			if s.take(t, c); asked != tc.want {
+				t.Errorf("the server was asked %d times, want %d", asked, tc.want)
+			}
+		})
 	}
 }
 

@@ -115,6 +115,7 @@ func (p *plan) decide() Decision {
 	if p.moved {
 		d.Questions = nil // they belong to the status that was left
 	}
+	trimJournal(p.status)
 	d.Next = p.status
 	return d
 }
@@ -137,9 +138,6 @@ func (p *plan) move(t Telling) {
 		What: clip(t.What), Why: clip(t.Why), Next: clip(t.Next),
 	})
 	p.told++
-	if n := len(p.status.Journal); n > maxJournal {
-		p.status.Journal = p.status.Journal[n-maxJournal:]
-	}
 }
 
 // rolloutOf numbers the rollout that a telling is about.
@@ -151,7 +149,6 @@ func (p *plan) rolloutOf(t Telling) int64 {
 }
 
 const (
-	maxJournal = 40
 	maxHistory = 10
 	// maxPromotions is what the widest rollback window looks back on, and what serves.
 	maxPromotions = 11

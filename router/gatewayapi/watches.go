@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/router"
 	"github.com/serin-dev/serin/router/internal/object"
 )
@@ -22,7 +21,5 @@ func (r *Router) ofRoute(ctx context.Context, obj client.Object) []types.Namespa
 	if found := object.Labelled(ctx, r.client, obj); len(found) > 0 {
 		return found
 	}
-	return object.Canaries(ctx, r.client, func(c *v1beta1.Canary) bool {
-		return c.Namespace == obj.GetNamespace() && c.ApexName() == obj.GetName()
-	})
+	return object.OfApex(ctx, r.client, obj)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -36,30 +37,74 @@ func (f *findings) delegation(tb *table) {
 // virtualServices that lead to a table: those that delegate to it, or where there is none, those that
 // do so through other tables.
 func (r *Router) virtualServices(ctx context.Context, table *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
-	all, err := r.listAll(ctx, api.VirtualService)
-	if err != nil {
-		return nil, err
-	}
-	if direct := parentsOf(table, all); len(direct) > 0 {
-		return direct, nil
-	}
-	tables, err := r.listAll(ctx, api.RouteTable)
-	if err != nil {
-		return nil, err
+	direct, err := r.parents(ctx, api.VirtualService, table)
+	if len(direct) > 0 || err != nil {
+		return direct, err
 	}
 	seen := []*unstructured.Unstructured{table}
 	var found []*unstructured.Unstructured
 	for i := 0; i < len(seen); i++ {
-		found = appendNew(found, parentsOf(seen[i], all)...)
-		seen = appendNew(seen, parentsOf(seen[i], tables)...)
+		services, err := r.parents(ctx, api.VirtualService, seen[i])
+		if err != nil {
+			return nil, err
+		}
+		tables, err := r.parents(ctx, api.RouteTable, seen[i])
+		if err != nil {
+			return nil, err
+		}
+		found, seen = appendNew(found, services...), appendNew(seen, tables...)
 	}
 	return found, nil
 }
 
-// listAll reads all objects of a kind without copying them: there can be thousands.
-func (r *Router) listAll(ctx context.Context, kind schema.GroupVersionKind) ([]*unstructured.Unstructured, error) {
+// parents are the objects of a kind that delegate to a table.
+func (r *Router) parents(ctx context.Context, kind schema.GroupVersionKind, table *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	var found []*unstructured.Unstructured
+	for _, key := range []string{leadKey(table.GetNamespace(), table.GetName()), leadKey(table.GetNamespace(), anyName), leadKey(anyName, anyName)} {
+		candidates, err := r.list(ctx, kind, client.MatchingFields{indexLeads: key})
+		if err != nil {
+			return nil, err
+		}
+		found = appendNew(found, slices.DeleteFunc(candidates, func(c *unstructured.Unstructured) bool { return !delegates(c, table) })...)
+	}
+	return found, nil
+}
+
+// below are the tables that an object delegates to, directly or through others.
+func (r *Router) below(ctx context.Context, parent *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	reached := []*unstructured.Unstructured{parent}
+	for i := 0; i < len(reached); i++ {
+		for _, key := range leads(reached[i]) {
+			tables, err := r.tablesOf(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			reached = appendNew(reached, slices.DeleteFunc(tables, func(t *unstructured.Unstructured) bool { return !delegates(reached[i], t) })...)
+		}
+	}
+	return reached[1:], nil
+}
+
+// tablesOf are those that a key of indexLeads may mean.
+func (r *Router) tablesOf(ctx context.Context, key string) ([]*unstructured.Unstructured, error) {
+	namespace, name, _ := strings.Cut(key, "/")
+	switch {
+	case namespace == anyName:
+		return r.list(ctx, api.RouteTable)
+	case name == anyName:
+		return r.list(ctx, api.RouteTable, client.InNamespace(namespace))
+	}
+	table := api.New(api.RouteTable)
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, table); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return []*unstructured.Unstructured{table}, nil
+}
+
+// list reads objects of a kind without copying them: there can be thousands.
+func (r *Router) list(ctx context.Context, kind schema.GroupVersionKind, opts ...client.ListOption) ([]*unstructured.Unstructured, error) {
 	list := api.NewList(kind)
-	if err := r.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.client.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		return nil, fmt.Errorf("list %ss: %w", kind.Kind, err)
 	}
 	found := make([]*unstructured.Unstructured, len(list.Items))
@@ -67,6 +112,48 @@ func (r *Router) listAll(ctx context.Context, kind schema.GroupVersionKind) ([]*
 		found[i] = &list.Items[i]
 	}
 	return found, nil
+}
+
+// indexLeads is the field by which VirtualServices and tables are found that may lead to a table.
+const indexLeads = "serin.leads"
+
+var indexes = map[string]client.IndexerFunc{indexLeads: func(o client.Object) []string {
+	u, _ := o.(*unstructured.Unstructured)
+	return leads(u)
+}}
+
+// anyName stands for all that a selector may find in a namespace, and for all namespaces.
+const anyName = "*"
+
+func leadKey(namespace, name string) string { return namespace + "/" + name }
+
+// leads are the keys of all that a VirtualService or table delegates to.
+func leads(parent *unstructured.Unstructured) []string {
+	var keys []string
+	for _, action := range delegations(parent) {
+		for _, key := range leadsOf(action, parent.GetNamespace()) {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// leadsOf follows the same order as selects.
+func leadsOf(action map[string]any, parentNamespace string) []string {
+	if ref, ok := referred(action); ok {
+		return []string{leadKey(ref.Namespace, ref.Name)}
+	}
+	selector, ok := action["selector"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for _, n := range namespacesOf(selector, parentNamespace) {
+		keys = append(keys, leadKey(n, anyName))
+	}
+	return keys
 }
 
 // appendNew appends the objects that are not in the list: tables may delegate in circles.
@@ -83,53 +170,59 @@ func same(a, b *unstructured.Unstructured) bool {
 	return a.GetKind() == b.GetKind() && client.ObjectKeyFromObject(a) == client.ObjectKeyFromObject(b)
 }
 
-func parentsOf(table *unstructured.Unstructured, candidates []*unstructured.Unstructured) []*unstructured.Unstructured {
-	var found []*unstructured.Unstructured
-	for _, c := range candidates {
-		if delegates(c, table) {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
 // delegates reports whether a VirtualService or RouteTable has a route that hands over to the table.
 func delegates(parent, table *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(delegations(parent), func(action map[string]any) bool { return selects(action, parent.GetNamespace(), table) })
+}
+
+// delegations are the actions of a VirtualService's or RouteTable's routes that hand over.
+func delegations(parent *unstructured.Unstructured) []map[string]any {
 	path := []string{"spec", "routes"}
 	if parent.GetKind() == api.VirtualService.Kind {
 		path = []string{"spec", "virtualHost", "routes"}
 	}
 	list, _, _ := unstructured.NestedFieldNoCopy(parent.Object, path...)
 	routes, _ := list.([]any)
+	var found []map[string]any
 	for _, rt := range routes {
 		r, _ := rt.(map[string]any)
-		if action, ok := r["delegateAction"].(map[string]any); ok && selects(action, parent.GetNamespace(), table) {
-			return true
+		if action, ok := r["delegateAction"].(map[string]any); ok {
+			found = append(found, action)
 		}
 	}
-	return false
+	return found
 }
 
 // selects follows Gloo's order: the old name and namespace, then ref, then selector.
 func selects(action map[string]any, parentNamespace string, table *unstructured.Unstructured) bool {
 	self := api.ResourceRef{Name: table.GetName(), Namespace: table.GetNamespace()}
-	if old := refOf(action, ""); old != (api.ResourceRef{}) {
-		return old == self
-	}
-	if ref, ok := action["ref"].(map[string]any); ok {
-		return refOf(ref, "") == self
+	if ref, ok := referred(action); ok {
+		return ref == self
 	}
 	selector, ok := action["selector"].(map[string]any)
-	return ok && inNamespaces(selector, parentNamespace, self.Namespace) && fits(selector, table.GetLabels())
+	if !ok {
+		return false
+	}
+	namespaces := namespacesOf(selector, parentNamespace)
+	return (slices.Contains(namespaces, self.Namespace) || slices.Contains(namespaces, anyName)) && fits(selector, table.GetLabels())
 }
 
-// inNamespaces follows Gloo: none named means the parent's own, * means all.
-func inNamespaces(selector map[string]any, parentNamespace, namespace string) bool {
+// referred is the table that an action names.
+func referred(action map[string]any) (api.ResourceRef, bool) {
+	if old := refOf(action, ""); old != (api.ResourceRef{}) {
+		return old, true
+	}
+	ref, ok := action["ref"].(map[string]any)
+	return refOf(ref, ""), ok
+}
+
+// namespacesOf follows Gloo: none named means the parent's own, * means all.
+func namespacesOf(selector map[string]any, parentNamespace string) []string {
 	list, _, _ := unstructured.NestedStringSlice(selector, "namespaces")
 	if len(list) == 0 {
-		return namespace == parentNamespace
+		return []string{parentNamespace}
 	}
-	return slices.Contains(list, namespace) || slices.Contains(list, "*")
+	return list
 }
 
 // fits follows Gloo: labels or expressions, both together select nothing, neither selects all.

@@ -34,7 +34,7 @@ func (r *Router) table(ctx context.Context, t router.Target) (*table, error) {
 		return nil, fmt.Errorf("read RouteTable %s: %w", tb.key(), err)
 	}
 	tb.live, tb.wanted = live, live.DeepCopy()
-	tb.orphan = r.orphan(ctx, live)
+	tb.orphan = object.Orphan(ctx, r.client, live)
 	return tb, nil
 }
 

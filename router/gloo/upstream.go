@@ -50,7 +50,7 @@ func (r *Router) ensureUpstream(ctx context.Context, n names, s side, source set
 	if err != nil {
 		return nil, fmt.Errorf("read Upstream %s: %w", n.upstreamKey(s), err)
 	}
-	if err := n.upstreamTaken(live); err != nil && !r.orphan(ctx, live) {
+	if err := n.upstreamTaken(live); err != nil && !object.Orphan(ctx, r.client, live) {
 		return nil, err
 	}
 	wanted := live.DeepCopy()

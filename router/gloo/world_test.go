@@ -50,7 +50,8 @@ type world struct {
 // inMemory makes a world on controller-runtime's fake client with these objects, in namespace apps.
 func inMemory(t *testing.T, manifests ...string) *world {
 	t.Helper()
-	builder := fake.NewClientBuilder().WithScheme(newScheme(t, kinds...)).WithRESTMapper(mapper(kinds...)).WithReturnManagedFields()
+	builder := fake.NewClientBuilder().WithScheme(newScheme(t, kinds...)).WithRESTMapper(mapper(kinds...)).WithReturnManagedFields().
+		WithIndex(&v1beta1.Canary{}, router.IndexUpstream, func(o client.Object) []string { return router.UpstreamOf(o.(*v1beta1.Canary)) })
 	for _, m := range manifests {
 		builder.WithObjects(parse(t, m))
 	}
@@ -121,7 +122,7 @@ func newWorld(t *testing.T, raw client.WithWatch, namespace string) *world {
 		Port:           9898,
 	}}
 	strict := client.WithFieldValidation(interceptor.NewClient(raw, w.funcs()), metav1.FieldValidationStrict)
-	r, err := New(strict)
+	r, err := New(router.Scanning{Client: strict, Indexes: indexes})
 	must(t, err)
 	w.Router = r.(*Router)
 	w.now = func() time.Time { return time.Now().Add(w.offset) }

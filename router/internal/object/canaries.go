@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -11,10 +12,11 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
-// Canaries lists those that an object concerns.
-func Canaries(ctx context.Context, c client.Reader, concerned func(*v1beta1.Canary) bool) []types.NamespacedName {
+// Canaries lists those that an object concerns. The options narrow down whom to look at: there can be
+// thousands, and this runs for every event.
+func Canaries(ctx context.Context, c client.Reader, concerned func(*v1beta1.Canary) bool, narrow ...client.ListOption) []types.NamespacedName {
 	var list v1beta1.CanaryList
-	if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, &list, append(narrow, client.UnsafeDisableDeepCopy)...); err != nil {
 		log.FromContext(ctx).Error(err, "list canaries")
 		return nil
 	}
@@ -29,7 +31,11 @@ func Canaries(ctx context.Context, c client.Reader, concerned func(*v1beta1.Cana
 
 // Orphan is true of an object whose label names a Canary that does not exist any more.
 func Orphan(ctx context.Context, c client.Reader, obj client.Object) bool {
-	return obj.GetLabels()[v1beta1.CanaryLabel] != "" && len(byLabel(ctx, c, obj)) == 0
+	if obj.GetLabels()[v1beta1.CanaryLabel] == "" {
+		return false
+	}
+	err := c.Get(ctx, named(obj), &v1beta1.Canary{})
+	return apierrors.IsNotFound(err) && len(byLabel(ctx, c, obj)) == 0
 }
 
 // Labelled is the canary that an object's label names. A long name has been cut in the label, with a
@@ -39,21 +45,28 @@ func Labelled(ctx context.Context, c client.Reader, obj client.Object) []types.N
 	if label == "" {
 		return nil
 	}
-	named := types.NamespacedName{Namespace: obj.GetNamespace(), Name: label}
 	const tail = 11
 	if len(label) <= tail || label[len(label)-tail] != '-' {
-		return []types.NamespacedName{named}
+		return []types.NamespacedName{named(obj)}
 	}
 	found := byLabel(ctx, c, obj)
-	if slices.Contains(found, named) {
+	if slices.Contains(found, named(obj)) {
 		return found
 	}
-	return append([]types.NamespacedName{named}, found...)
+	return append([]types.NamespacedName{named(obj)}, found...)
+}
+
+// named is the canary whose name an object's label has, unless it was cut.
+func named(obj client.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetLabels()[v1beta1.CanaryLabel]}
 }
 
 func byLabel(ctx context.Context, c client.Reader, obj client.Object) []types.NamespacedName {
 	label := obj.GetLabels()[v1beta1.CanaryLabel]
-	return Canaries(ctx, c, func(c *v1beta1.Canary) bool {
-		return c.Namespace == obj.GetNamespace() && v1beta1.LabelValue(c.Name) == label
-	})
+	return Canaries(ctx, c, func(c *v1beta1.Canary) bool { return v1beta1.LabelValue(c.Name) == label }, client.InNamespace(obj.GetNamespace()))
+}
+
+// OfApex are the canaries whose traffic a route of that name has, or will have.
+func OfApex(ctx context.Context, c client.Reader, route client.Object) []types.NamespacedName {
+	return Canaries(ctx, c, func(c *v1beta1.Canary) bool { return c.ApexName() == route.GetName() }, client.InNamespace(route.GetNamespace()))
 }
