@@ -341,6 +341,10 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Held string `json:"held,omitempty"`
 
+	// LostAt is when the canary was first seen to have traffic and no ready pod; empty while it has one.
+	// +optional
+	LostAt *metav1.MicroTime `json:"lostAt,omitempty"`
+
 	// Queued is what the template holds in place of Revision while the primary is not back at From.
 	// +optional
 	Queued *RevisionStatus `json:"queued,omitempty"`
@@ -398,6 +402,10 @@ type RepairStatus struct {
 	// LastAt is when the last repair was made.
 	// +optional
 	LastAt *metav1.MicroTime `json:"lastAt,omitempty"`
+	// RouteAt is when the weights were last set back. Until the proxies have surely followed, the canary
+	// is not given another revision.
+	// +optional
+	RouteAt *metav1.MicroTime `json:"routeAt,omitempty"`
 }
 
 // CheckStatus is one check as it was judged last.

@@ -48,6 +48,16 @@ var rollouts = map[string]struct {
 		runs: 1, phase: v1beta1.PhaseFailed, outcome: v1beta1.OutcomeFailed, reason: "CanaryNotReady",
 		promoted: "podinfo:6.0.0", shifts: split(0),
 	},
+	"a canary that loses its pods under traffic goes back before the next check": {
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.Interval = "10m" },
+		play: func(w *world) {
+			w.setImage("podinfo:6.0.1")
+			w.takesWeight(50)
+			w.fallIll("podinfo-canary", "podinfo:6.0.1", w.endpoints("podinfo-canary"))
+		},
+		runs: 1, phase: v1beta1.PhaseFailed, outcome: v1beta1.OutcomeFailed, reason: "CanaryLost",
+		promoted: "podinfo:6.0.0", shifts: split(0, 50, 0),
+	},
 	"a newer revision replaces the one under analysis from weight 0 on": {
 		play: func(w *world) {
 			w.setImage("podinfo:6.0.1")

@@ -80,8 +80,15 @@ func (p *plan) shiftTraffic() {
 
 // primaryServes is true when traffic may return. A rollback asks for one ready pod of the promoted
 // revision: what the canary does was measured to be worse than a primary that is short of pods, and
-// its size was kept all along. A promotion has asked for all of them before.
+// its size was kept all along. A promotion has asked for all of them before. A primary that never came
+// back has older pods in their place.
 func (p *plan) primaryServes() bool {
+	w := p.Primary
+	return p.promotedServes() || w.Exists && w.Revision == p.status.LastPromotedSpec && w.Available > 0 && w.Updated < w.Pods
+}
+
+// promotedServes is true where the primary has a ready pod of the promoted revision.
+func (p *plan) promotedServes() bool {
 	return p.Primary.Exists && p.Primary.Revision == p.status.LastPromotedSpec && p.Primary.Endpoints > 0
 }
 
@@ -89,20 +96,21 @@ func (p *plan) primaryServes() bool {
 func (p *plan) shiftBack() {
 	r := p.status.Rollout
 	left := p.status.CanaryWeight != 0 || r.Rules != nil // matches and copies are traffic too
+	stepping := p.status.CanaryWeight != 0 && r.NextCheckAt != nil
 	switch {
 	case left && !p.primaryServes(), !left && p.unserved(p.routeWish()):
 		p.wait("PrimaryNotReady", fmt.Sprintf("%s has no ready pod to return the traffic to: %s",
 			p.Object.PrimaryName(), progress(p.Primary, r.PrimaryReplicas)))
-	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && p.Now.Before(r.NextCheckAt.Time):
+	case stepping && p.Now.Before(r.NextCheckAt.Time):
 		p.wakeAt(r.NextCheckAt.Time)
-	case p.status.CanaryWeight != 0 && r.NextCheckAt != nil && !p.routeHolds(p.status.CanaryWeight):
+	case p.Route.Rejected != "" && (stepping || !left):
+		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+	case stepping && !p.routeHolds(p.status.CanaryWeight):
 		// the step before is still being taken
 	case left:
 		p.shiftTraffic()
 		p.move(Telling{Reason: "ShiftingBack", Moment: Moved, Severity: Info,
 			What: fmt.Sprintf("%s %% of the traffic goes to %s", v1beta1.FullWeight-p.status.CanaryWeight, p.Object.PrimaryName())})
-	case p.Route.Rejected != "":
-		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
 	case !p.routeHolds(0):
 		// the write is on its way, and its watch event wakes us
 	case r.ExposedSince == nil:
@@ -187,6 +195,10 @@ func (p *plan) scaleDown() {
 func (p *plan) ended() Telling {
 	r := p.status.Rollout
 	took := span(r.EndedAt.Sub(r.StartedAt.Time))
+	serving := p.status.Promoted.Image
+	if !p.promotedServes() {
+		serving = p.Object.PrimaryName()
+	}
 	t := Telling{Moment: Ended, Severity: Info}
 	switch r.Outcome {
 	case v1beta1.OutcomePromoted:
@@ -198,10 +210,10 @@ func (p *plan) ended() Telling {
 		t.What = fmt.Sprintf("%s rolled back after %s", r.Revision.Image, took)
 		t.Why = r.Message
 		t.Next = fmt.Sprintf("All traffic is on %s, %d of %d pods ready; the canary is at zero. Push a fix: the rejected template is held until it changes",
-			r.From.Image, p.Primary.Available, p.Primary.Replicas)
+			serving, p.Primary.Available, p.Primary.Replicas)
 	default:
 		t.Reason, t.What, t.Why = r.Reason, fmt.Sprintf("rollout of %s ended after %s", r.Revision.Image, took), r.Message
-		t.Next = fmt.Sprintf("All traffic is on %s", p.status.Promoted.Image)
+		t.Next = "All traffic is on " + serving
 	}
 	return t
 }

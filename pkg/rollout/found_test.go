@@ -15,9 +15,10 @@ func TestPodsThatTakeLongerThanAnInterval(t *testing.T) {
 		c.Spec.Analysis.StepWeight, c.Spec.Analysis.MaxWeight, c.Spec.Analysis.StepWeights = 0, 0, []int32{5, 60}
 	})
 	s.setImage(30*time.Second, "6.0.1")
-	s.user(40*time.Second, "the canary's pods die, and take long to come back", func() {
+	s.user(40*time.Second, "a pod of the canary dies, and takes long to come back", func() {
 		s.startup = 25 * time.Second
-		s.die("canary")
+		s.canary.ready--
+		s.grow("canary", s.canary)
 	})
 	s.run(5 * time.Minute)
 	if st := s.c.Status; st.Phase != v1beta1.PhaseSucceeded || s.writes > 60 {
@@ -56,5 +57,78 @@ func TestARejectedRouteIsSaidDuringTheAdoption(t *testing.T) {
 		s.route.Rejected = ""
 	})
 	s.run(2 * time.Minute)
+	s.checkRest()
+}
+
+// TestAnEditOfASuspendedRouteIsLetGo: somebody sent traffic to the canary while nothing was repaired. Its
+// next pods come when the proxies cannot have that any more, whatever begins the rollout.
+func TestAnEditOfASuspendedRouteIsLetGo(t *testing.T) {
+	for begins, begin := range map[string]func(*sim, time.Duration){
+		"a push": func(s *sim, at time.Duration) { s.setImage(at, "6.0.2") },
+		"a gate": func(s *sim, at time.Duration) {
+			s.setImage(2*time.Minute-time.Second, "6.0.2")
+			s.user(2*time.Minute-2*time.Second, "the gate closes", func() { s.reply = opensAfter("g", at) })
+		},
+		"an undo": func(s *sim, at time.Duration) { s.tell(at+100*time.Millisecond, "rollback") },
+	} {
+		t.Run(begins, func(t *testing.T) {
+			s := newSim(t, func(c *v1beta1.Canary) {
+				iterate(c, 1)
+				if begins == "a gate" {
+					gates(c, v1beta1.CanaryWebhook{Type: v1beta1.HookConfirmRollout, Name: "g"})
+				}
+			})
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(2*time.Minute, "suspend", func() { s.c.Spec.Suspend = true })
+			s.user(2*time.Minute+time.Second, "somebody edits the route, and the proxies follow", func() {
+				s.route.CanaryWeight, s.inProxy = foreign, foreign
+			})
+			s.user(3*time.Minute, "resume", func() { s.c.Spec.Suspend = false })
+			begin(s, 3*time.Minute)
+			s.run(10 * time.Minute)
+			if st := s.c.Status; st.Phase != v1beta1.PhaseSucceeded || st.Rollout.Number != 2 {
+				t.Errorf("%s after rollout %d\n%s", st.Phase, st.Rollout.Number, s.out.String())
+			}
+		})
+	}
+}
+
+// TestADeletedCanaryComesBackAsItWas: what the promotion has proven carries traffic until it is over.
+func TestADeletedCanaryComesBackAsItWas(t *testing.T) {
+	s := newSim(t, nil)
+	s.startup = 10 * time.Second
+	s.setImage(30*time.Second, "6.0.1")
+	s.user(70*time.Second, "somebody deletes the canary's Deployment", func() {
+		if r := s.c.Status.Rollout; r.Step != v1beta1.StepCopying {
+			t.Errorf("in step %s\n%s", r.Step, s.out.String())
+		}
+		s.canary = nil
+	})
+	s.user(71*time.Second, "it is made again", func() {
+		if s.canary == nil || s.canary.revision != rev("6.0.1").Name {
+			t.Errorf("the canary is %+v\n%s", s.canary, s.out.String())
+		}
+	})
+	s.run(5 * time.Minute)
+	s.checkRest()
+}
+
+// TestARejectedStepBackIsSaid where the traffic returns in steps: the next one waits for it.
+func TestARejectedStepBackIsSaid(t *testing.T) {
+	s := newSim(t, func(c *v1beta1.Canary) { c.Spec.Analysis.StepWeightPromotion = 10 })
+	s.setImage(30*time.Second, "6.0.1")
+	s.user(60*time.Second, "the gateway rejects the route", func() {
+		if r := s.c.Status.Rollout; r.Step != v1beta1.StepShiftingBack {
+			t.Errorf("in step %s\n%s", r.Step, s.out.String())
+		}
+		s.route.Rejected = "no such upstream"
+	})
+	s.user(90*time.Second, "it takes the route", func() {
+		if c := condition(s.c.Status.Conditions, v1beta1.ConditionStalled); c.Status != metav1.ConditionTrue || c.Reason != "RouteRejected" {
+			t.Errorf("nothing says that the route was rejected: %+v", c)
+		}
+		s.route.Rejected = ""
+	})
+	s.run(5 * time.Minute)
 	s.checkRest()
 }

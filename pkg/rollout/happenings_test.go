@@ -434,6 +434,7 @@ func (s *sim) rolloutKey(k *key, r *v1beta1.RolloutStatus) {
 	st := &s.c.Status
 	k.add(r.Step, k.name(r.Revision.Name), k.name(r.From.Name), r.Pinned, r.Outcome, overdue(s.now, r.Until), overdue(s.now, r.NextCheckAt), r.NextCheckAt != nil,
 		r.PrimaryReplicas, r.CanaryReplicas, digest(r.Rules), r.ExposedSince != nil, k.name(nameOf(r.Queued)))
+	k.add(!s.lost.IsZero(), r.LostAt != nil, r.LostAt != nil && s.now.Sub(r.LostAt.Time) >= recheck)
 	if r.Step == v1beta1.StepDraining {
 		k.add(age(s.now, r.Since.Time, recheck, drainBlind, drainDeadline))
 	}

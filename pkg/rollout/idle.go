@@ -91,7 +91,12 @@ func (p *plan) beginRollout(r v1beta1.RevisionStatus) {
 	p.bakeCookies()
 	p.status.Rollout.Plan = v1beta1.ListDigest(p.listed())
 	p.status.LastAppliedSpec = r.Name
-	p.status.Rejected, p.status.Repairs = "", nil
+	p.status.Rejected = ""
+	if p.Now.Before(routeSettles(p.status)) {
+		p.status.Repairs = &v1beta1.RepairStatus{RouteAt: p.status.Repairs.RouteAt}
+	} else {
+		p.status.Repairs = nil
+	}
 	p.status.FailedChecks, p.status.InconclusiveChecks, p.status.Iterations = 0, 0, 0
 	p.status.Checks, p.status.SeenWeight, p.status.Receipts = nil, "", nil
 }

@@ -324,19 +324,11 @@ func TestModel(t *testing.T) {
 		})
 	}
 	t.Logf("%d states, %d transitions; the state machine has %d edges", moments, transitions, len(edges))
-	if t.Failed() {
+	if t.Failed() || *deep { // the page has what the short form sees, which runs with every change
 		return
 	}
 	path := filepath.Join("..", "..", "docs", "reference", "states.md")
 	page, err := os.ReadFile(path)
-	if *deep { // sees what the page has, and may see more
-		for e := range edges {
-			if row := e.row(); !strings.Contains(string(page), row) {
-				t.Errorf("%s does not have %s", path, row)
-			}
-		}
-		return
-	}
 	want := statesPage(edges)
 	if *update {
 		err = os.WriteFile(path, []byte(want), 0o600)

@@ -35,6 +35,7 @@ func (p *plan) dispatch() {
 	if len(p.Problems) > 0 {
 		p.stall(p.Problems[0])
 		if !p.ending() {
+			p.lost()
 			return
 		}
 	}
@@ -51,6 +52,9 @@ func (p *plan) dispatch() {
 
 // run dispatches a rollout's sub-step.
 func (p *plan) run() {
+	if p.lost() {
+		return
+	}
 	switch p.status.Rollout.Step {
 	case v1beta1.StepConfirming:
 		p.confirm()

@@ -395,7 +395,7 @@ func releasing(o Observed) World {
 	case v1beta1.StepEnding:
 		serving(o, &w)
 		if r := o.Object.Status.Rollout; r.EndedAt == nil {
-			running(r, &w)
+			running(o, r, &w)
 		}
 	case v1beta1.StepFilling:
 		filling(o, &w)

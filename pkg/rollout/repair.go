@@ -55,9 +55,18 @@ func (p *plan) repairRoute() {
 	}
 	n := p.repairs()
 	n.Route++
+	n.RouteAt = n.LastAt
 	p.move(Telling{Reason: "RouteRepaired", Moment: Notice, Severity: Warning,
 		What: fmt.Sprintf("somebody edited or removed the route; it is set back to %s %% for the canary (time %d)", p.status.CanaryWeight, n.Route),
 		Next: "To stop a rollout, put the template back or set spec.suspend"})
+}
+
+// routeSettles is when proxies that had somebody's edit of the route have surely let go of it.
+func routeSettles(s *v1beta1.CanaryStatus) time.Time {
+	if s.Repairs == nil || s.Repairs.RouteAt == nil {
+		return time.Time{}
+	}
+	return s.Repairs.RouteAt.Add(drainBlind)
 }
 
 // routeWish is what the status asks of the route.

@@ -8,13 +8,17 @@ import (
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
-// restoreFor takes the primary back to the promoted revision while the weights stay.
+// restoreFor takes the primary back to the promoted revision. The weights stay meanwhile.
 func (p *plan) restoreFor(o v1beta1.Outcome, reason, message string) {
 	r := p.status.Rollout
 	r.Outcome, r.Reason, r.Message = o, reason, clip(message)
 	p.enterRestoring()
+	traffic := fmt.Sprintf("the weights stay at %s %% until it is ready", p.status.CanaryWeight)
+	if !p.carries() {
+		traffic = p.onCanary()
+	}
 	p.move(Telling{Reason: reason, Moment: Held, Severity: Warning, What: message,
-		Next: fmt.Sprintf("%s goes back to %s; the weights stay at %s %% until it is ready", p.Object.PrimaryName(), r.From.Image, p.status.CanaryWeight)})
+		Next: fmt.Sprintf("%s goes back to %s; %s", p.Object.PrimaryName(), r.From.Image, traffic)})
 }
 
 // enterRestoring begins the wait for the primary as it was. Its deadline ends nothing, for there is no
@@ -35,6 +39,9 @@ func (p *plan) restore() {
 	case p.Primary.Ready(p.status.LastPromotedSpec, want, p.spec.Analysis.PrimaryReadyPercent()):
 		p.end(r.Outcome, r.Reason, r.Message)
 		return
+	case p.queued() != "" && p.givesWay():
+		p.giveWay(want)
+		return
 	case p.queue():
 		if r.Step != v1beta1.StepRestoring {
 			return
@@ -43,7 +50,7 @@ func (p *plan) restore() {
 		r.Until = new(micro(p.Now.Add(p.Now.Sub(r.Since.Time)))) // told again, each time after twice as long
 		p.move(Telling{Reason: "PrimaryNotRestored", Moment: Held, Severity: Warning, What: p.notBack(want), Why: r.Message + "; " + p.onCanary(), Next: p.unstick()})
 	}
-	if r.Until != nil && r.Until.Sub(r.Since.Time) > p.Object.ProgressDeadline() {
+	if p.notRestored() {
 		p.lastingly("PrimaryNotRestored", strings.Join(slices.DeleteFunc([]string{p.notBack(want), r.Message, p.onCanary(), p.queued(), p.unstick()},
 			func(s string) bool { return s == "" }), ". "))
 	} else {
@@ -67,12 +74,34 @@ func (p *plan) queue() bool {
 	switch {
 	case t.Name == r.Revision.Name && p.provenOnCanary():
 		p.promoteAgain(fmt.Sprintf("%s was set to it again", p.spec.TargetRef.Name))
-	case p.queued() == "":
+	case p.queued() == "" || p.givesWay():
 		p.touch()
 	default:
 		p.move(Telling{Reason: "Queued", Moment: Held, Severity: Warning, What: p.queued(), Why: p.onCanary(), Next: p.unstick()})
 	}
 	return true
+}
+
+// notRestored is true once it was told that the primary does not come back.
+func (p *plan) notRestored() bool {
+	r := p.status.Rollout
+	return r.Until != nil && r.Until.Sub(r.Since.Time) > p.Object.ProgressDeadline()
+}
+
+// free is true where a fix could be analysed on the canary: after a bake that went back cold, and where the
+// canary was lost.
+func (p *plan) free() bool { return !p.carries() && p.status.Release == nil }
+
+// givesWay is true where a fix need not wait any longer for a primary that does not come back.
+func (p *plan) givesWay() bool { return p.notRestored() && p.free() }
+
+// giveWay ends a rollout whose primary does not come back, for what is queued to begin. The traffic stays on
+// the primary's pods that are ready.
+func (p *plan) giveWay(want int32) {
+	t := Telling{Reason: "Queued", Moment: Moved, Severity: Warning, What: p.notBack(want),
+		Next: fmt.Sprintf("The rollout of %s begins; %s", p.status.Rollout.Queued.Image, p.onCanary())}
+	p.enter(v1beta1.StepShiftingBack, 0)
+	p.move(t)
 }
 
 func nameOf(r *v1beta1.RevisionStatus) string {
@@ -131,7 +160,11 @@ func (p *plan) queued() string {
 	if r.Queued == nil || r.Queued.Name == p.status.LastPromotedSpec {
 		return ""
 	}
-	return fmt.Sprintf("%s waits until %s is ready again", r.Queued.Image, p.Object.PrimaryName())
+	text := fmt.Sprintf("%s waits until %s is ready again", r.Queued.Image, p.Object.PrimaryName())
+	if p.free() && !p.notRestored() {
+		text += fmt.Sprintf(", until %s at most", clock(r.Until.Time))
+	}
+	return text
 }
 
 // unstick says what to do.

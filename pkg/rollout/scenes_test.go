@@ -60,7 +60,36 @@ var scenes = []scene{
 		},
 		play: func(s *sim) {
 			s.setImage(30*time.Second, "6.0.1")
-			s.user(40*time.Second, "the canary's pods die, and take long to come back", func() { s.startup = 25 * time.Second; s.die("canary") })
+			s.user(40*time.Second, "a pod of the canary dies, and takes long to come back", func() { s.startup = 25 * time.Second; s.canary.ready--; s.grow("canary", s.canary) })
+		}},
+	{name: "a canary loses its pods under traffic", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "the canary's pods die", func() { s.die("canary") })
+		}},
+	{name: "pods that are back in a second", lasts: 3 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "a readiness probe fails", func() { s.canary.ready = 0 })
+			s.user(41*time.Second, "it passes", func() { s.canary.ready = s.canary.replicas })
+		}},
+	{name: "whoever matches is sent to a canary without pods", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		edit: func(c *v1beta1.Canary) { iterate(c, 3); c.Spec.Analysis.Match = insiders },
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "the canary's pods die", func() { s.die("canary") })
+		}},
+	{name: "a canary is lost during the promotion", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(50*time.Second, "pods take 20 seconds", func() { s.startup = 20 * time.Second })
+			s.user(60*time.Second, "somebody deletes the canary's Deployment", func() { s.canary = nil })
+		}},
+	{name: "a canary is lost while the traffic returns in steps", lasts: 3 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.StepWeightPromotion = 5 },
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(110*time.Second, "the canary's pods die", func() { s.die("canary") })
 		}},
 	{name: "a rollback waits for a pod of the primary", lasts: 5 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		play: func(s *sim) {

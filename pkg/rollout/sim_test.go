@@ -42,6 +42,9 @@ type sim struct {
 	// follows is false while the proxies do not follow the route.
 	inProxy v1beta1.Weight
 	follows bool
+	// lost is when the operator first saw that users are sent to a canary without pods, though the primary
+	// has some; zero where they are not.
+	lost time.Time
 	// blind: the proxies stand still, and nobody could say so.
 	blind  bool
 	writes int
@@ -184,6 +187,7 @@ func (s *sim) turn() {
 		s.at(retry, retried, func(*sim) {})
 		return
 	}
+	s.checkLost()
 	if d.Next != nil || s.wrote {
 		s.at(0, watched, func(*sim) {}) // the operator's own writes
 	}
@@ -316,7 +320,8 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 	if wish == nil {
 		return
 	}
-	if *at == nil {
+	born := *at == nil
+	if born {
 		*at = &pods{replicas: 1}
 		if wish.Revision == "" {
 			wish = &Clone{Revision: s.c.Status.LastPromotedSpec, Replicas: wish.Replicas}
@@ -336,7 +341,7 @@ func (s *sim) clone(role string, at **pods, wish *Clone) {
 		s.grow(role, p)
 	}
 	if wish.Replicas != nil && *wish.Replicas != p.replicas {
-		if role == "canary" && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
+		if role == "canary" && !born && *wish.Replicas < p.replicas && s.inProxy > 0 && !s.blind {
 			s.t.Errorf("the canary is made smaller while %s %% of the traffic is on it\n%s", s.inProxy, s.out.String())
 		}
 		p.replicas = *wish.Replicas
@@ -482,6 +487,21 @@ func (s *sim) checkRaise(weight v1beta1.Weight) {
 	}
 	if weight < s.route.CanaryWeight && s.route.CanaryWeight != foreign && (s.primary == nil || s.primary.ready+s.primary.old == 0) {
 		s.t.Errorf("weight lowered to %s with no ready pod on the primary: %+v\n%s", weight, s.primary, s.out.String())
+	}
+}
+
+// checkLost: users are not sent to a canary without pods for longer than a flap of its probes lasts, unless
+// the primary has none either.
+func (s *sim) checkLost() {
+	st := &s.c.Status
+	carries := st.CanaryWeight > 0 || st.Rollout != nil && st.Rollout.Rules != nil && len(st.Rollout.Rules.Match) > 0
+	switch {
+	case !carries || s.canary != nil && s.canary.ready > 0 || s.primary == nil || s.primary.ready+s.primary.old == 0 || s.c.Spec.Suspend:
+		s.lost = time.Time{}
+	case s.lost.IsZero():
+		s.lost = s.now
+	case s.now.Sub(s.lost) > recheck:
+		s.t.Errorf("%s %% of the traffic is on a canary without pods since %s: %+v\n%s", st.CanaryWeight, s.lost.Sub(s.begin), s.canary, s.out.String())
 	}
 }
 

@@ -21,6 +21,7 @@ func (p *plan) suspended() bool {
 		p.shiftClocks(p.Now.Sub(at.Time))
 		p.status.SuspendedAt = nil
 		p.move(Telling{Reason: "Resumed", Moment: Moved, Severity: Info, What: "resumed"})
+		p.repair() // what was edited meanwhile is set back with this commit
 	}
 	if p.spec.Suspend {
 		p.waiting = hold{reason: "Suspended", message: "suspended (spec.suspend): nothing is moved, judged or repaired. Set it to false to go on"}
@@ -38,6 +39,7 @@ func (p *plan) shiftClocks(by time.Duration) {
 		r.Since = micro(r.Since.Add(by))
 		later(r.Until, by)
 		later(r.NextCheckAt, by)
+		later(r.LostAt, by)
 	}
 }
 

@@ -65,7 +65,7 @@ func Desired(o Observed) World {
 	}
 	serving(o, &w)
 	if r := s.Rollout; r != nil && r.EndedAt == nil {
-		running(r, &w)
+		running(o, r, &w)
 	}
 	return w
 }
@@ -129,12 +129,19 @@ func (o Observed) unserved(w RouteWish) bool {
 }
 
 // running is what a rollout adds. The canary's template is only ever changed in StepStarting, which
-// is entered at a weight of 0 that holds.
-func running(r *v1beta1.RolloutStatus, w *World) {
+// is entered at a weight of 0 that holds, and waits where somebody's edit of the route may still do.
+func running(o Observed, r *v1beta1.RolloutStatus, w *World) {
 	w.Primary.Floor = r.PrimaryReplicas
 	w.Canary.Replicas = &r.CanaryReplicas
+	settles := routeSettles(&o.Object.Status)
 	switch r.Step {
-	case v1beta1.StepStarting, v1beta1.StepAnalysing:
+	case v1beta1.StepStarting:
+		if o.Now.Before(settles) {
+			w.Canary, w.WakeAt = nil, settles
+			return
+		}
+		w.Canary.Revision = r.Revision.Name
+	case v1beta1.StepAnalysing:
 		w.Canary.Revision = r.Revision.Name
 	case v1beta1.StepCopying:
 		w.Primary.Revision = r.Revision.Name
@@ -143,6 +150,9 @@ func running(r *v1beta1.RolloutStatus, w *World) {
 	case v1beta1.StepScalingDown:
 		w.Primary.Floor = 0
 	default: // both keep what they run
+	}
+	if w.Canary.Revision == "" && !o.Canary.Exists { // somebody deleted it: it comes back as it was
+		w.Canary.Revision = o.Object.Status.LastAppliedSpec
 	}
 }
 
