@@ -97,6 +97,9 @@ func (w *world) stock(e *end) error {
 		}
 	}
 	for _, ev := range events.Items {
+		if ev.Source.Component != v1beta1.FieldManager {
+			continue // the API server tells of Services that it repairs
+		}
 		for range ev.Count {
 			e.Events = append(e.Events, ev.Reason)
 		}
