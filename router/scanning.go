@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,6 +18,12 @@ type Scanning struct {
 	client.Client
 	// Indexes by the names of their fields.
 	Indexes map[string]client.IndexerFunc
+}
+
+// Watch takes the indexes of a kind that a router reads.
+func (s Scanning) Watch(w Watch) error {
+	maps.Copy(s.Indexes, w.Index)
+	return nil
 }
 
 // List reads what Client has, and leaves out what an index of the options does not find.

@@ -3,7 +3,6 @@ package canary
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,14 +43,10 @@ func Force(ctx context.Context, c client.Client, o Options, d Deps, name types.N
 	} else {
 		c = modest{c, name.Namespace}
 	}
-	indexes := map[string]client.IndexerFunc{}
-	c = router.Scanning{Client: c, Indexes: indexes}
-	r := assemble(o, d, c, c)
+	scanning := router.Scanning{Client: c, Indexes: map[string]client.IndexerFunc{}}
+	r := assemble(o, d, scanning, scanning)
 	r.keda = keda{mapper: c.RESTMapper(), watch: func(client.Object) error { return nil }}
-	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
-		maps.Copy(indexes, w.Index)
-		return nil
-	}}
+	r.routers = routers{registry: d.Routers, client: r.client, watch: scanning.Watch}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

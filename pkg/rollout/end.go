@@ -105,6 +105,8 @@ func (p *plan) shiftBack() {
 		p.wakeAt(r.NextCheckAt.Time)
 	case p.Route.Rejected != "" && (stepping || !left):
 		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+	case p.Route.Problem != nil && !p.routeHolds(p.status.CanaryWeight) && (stepping || !left):
+		p.stall(*p.Route.Problem)
 	case stepping && !p.routeHolds(p.status.CanaryWeight):
 		// the step before is still being taken
 	case left:

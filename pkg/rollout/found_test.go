@@ -132,3 +132,26 @@ func TestARejectedStepBackIsSaid(t *testing.T) {
 	s.run(5 * time.Minute)
 	s.checkRest()
 }
+
+// TestARouteThatCannotBeMadeIsSaid while the traffic returns, as its kind may have been removed by then.
+func TestARouteThatCannotBeMadeIsSaid(t *testing.T) {
+	s := newSim(t, func(c *v1beta1.Canary) { c.Spec.Analysis.StepWeightPromotion = 10 })
+	s.setImage(30*time.Second, "6.0.1")
+	kept := s.route
+	s.user(60*time.Second, "somebody removes the route's kind", func() {
+		if r := s.c.Status.Rollout; r.Step != v1beta1.StepShiftingBack {
+			t.Errorf("in step %s\n%s", r.Step, s.out.String())
+		}
+		kept = s.route
+		s.route = Route{Problem: &Problem{Reason: "GlooNotInstalled", Message: "the cluster does not know RouteTable"}}
+		s.refused = "route"
+	})
+	s.user(90*time.Second, "it is there again", func() {
+		if c := condition(s.c.Status.Conditions, v1beta1.ConditionStalled); c.Status != metav1.ConditionTrue || c.Reason != "GlooNotInstalled" {
+			t.Errorf("nothing says that the route cannot be made: %+v", c)
+		}
+		s.route, s.refused = kept, ""
+	})
+	s.run(5 * time.Minute)
+	s.checkRest()
+}

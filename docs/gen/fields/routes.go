@@ -26,13 +26,13 @@ import (
 
 // objects is an API server in memory that knows every kind, and which objects were written.
 type objects struct {
-	client.Client
+	router.Scanning
 	written map[string]*unstructured.Unstructured
 }
 
 func newObjects() *objects {
 	o := &objects{written: map[string]*unstructured.Unstructured{}}
-	o.Client = fake.NewClientBuilder().WithScheme(scheme()).WithRESTMapper(everyKind{}).WithInterceptorFuncs(interceptor.Funcs{
+	api := fake.NewClientBuilder().WithScheme(scheme()).WithRESTMapper(everyKind{}).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			o.note(obj)
 			return c.Create(ctx, obj, opts...)
@@ -46,7 +46,22 @@ func newObjects() *objects {
 			return c.Update(ctx, obj, opts...)
 		},
 	}).Build()
+	o.Scanning = router.Scanning{Client: api, Indexes: map[string]client.IndexerFunc{}}
 	return o
+}
+
+// build makes a router on them.
+func (o *objects) build(factory router.Factory) (router.Router, error) {
+	rt, err := factory(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range rt.Watches() {
+		if err := o.Watch(w); err != nil {
+			return nil, err
+		}
+	}
+	return rt, nil
 }
 
 // scheme has the kinds that routers read by their types; all others are known as they come.
@@ -128,7 +143,7 @@ func (m everyKind) RESTMappings(kind schema.GroupKind, versions ...string) ([]*m
 // after each wish, or why it refuses, and what it has to say of the route.
 func routed(build router.Factory, t router.Target, wishes []rollout.RouteWish) (out routing, err error) {
 	o := newObjects()
-	rt, err := build(o)
+	rt, err := o.build(build)
 	if err != nil {
 		return out, err
 	}

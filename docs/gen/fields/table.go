@@ -42,7 +42,7 @@ func table() ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.built[name], err = build(newObjects()); err != nil {
+		if p.built[name], err = newObjects().build(build); err != nil {
 			return nil, err
 		}
 	}
