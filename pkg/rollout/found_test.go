@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +154,30 @@ func TestARouteThatCannotBeMadeIsSaid(t *testing.T) {
 		s.route, s.refused = kept, ""
 	})
 	s.run(5 * time.Minute)
+	s.checkRest()
+}
+
+// TestNoStepIsLeftOutOnTheWayBack: the primary is back before the route has taken the detour by the warm
+// canary, as where the operator died in front of that write. It is taken all the same: it was decided and told.
+func TestNoStepIsLeftOutOnTheWayBack(t *testing.T) {
+	s := newSim(t, func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "2m" })
+	s.setImage(30*time.Second, "6.0.1")
+	s.user(85*time.Second, "errors begin", func() { s.reply = succeedingAt(96.2) })
+	s.crash = func(s *sim) bool {
+		if r := s.c.Status.Rollout; r != nil && r.Step == v1beta1.StepRestoring && s.now.Before(simStart.Add(2*time.Minute)) {
+			s.refused = "route"
+		}
+		return false
+	}
+	s.user(2*time.Minute, "it takes the route", func() {
+		if r := s.c.Status.Rollout; r.Step != v1beta1.StepRestoring || s.primary.revision != rev("6.0.0").Name || s.primary.ready != s.primary.replicas {
+			t.Errorf("in step %s with the primary %+v\n%s", r.Step, s.primary, s.out.String())
+		}
+		s.refused = ""
+	})
+	s.run(5 * time.Minute)
+	if !strings.Contains(s.out.String(), "write    route 0/100") {
+		t.Errorf("the warm canary never got the traffic\n%s", s.out.String())
+	}
 	s.checkRest()
 }

@@ -36,6 +36,8 @@ func (p *plan) restore() {
 	r := p.status.Rollout
 	want := max(r.PrimaryReplicas, p.Primary.Replicas)
 	switch {
+	case p.routeComes():
+		// it is on its way to who serves meanwhile, and no step is left out: its watch event wakes us
 	case p.Primary.Ready(p.status.LastPromotedSpec, want, p.spec.Analysis.PrimaryReadyPercent()):
 		p.end(r.Outcome, r.Reason, r.Message)
 		return
@@ -57,6 +59,13 @@ func (p *plan) restore() {
 		p.trouble("RestoringPrimary", p.Object.PrimaryName(), p.Primary)
 	}
 	p.wakeAt(deadlineOf(r.Until))
+}
+
+// routeComes is true while the route is still to take the weight that was decided on, and nothing keeps it
+// from that.
+func (p *plan) routeComes() bool {
+	stuck := p.Route.Rejected != "" || p.Route.Problem != nil || p.unserved(p.routeWish())
+	return !stuck && !p.routeHolds(p.status.CanaryWeight)
 }
 
 // queue follows the template while the primary is not back, and is true where it changed. The revision that
