@@ -16,10 +16,9 @@ import (
 // keepBridge keeps the addresses of the side that the apex Service is turned to in it meanwhile, as that
 // side has them: a pod that goes away leaves it. Without them the Service has no address for the moment in
 // which its own slices lose the old pods and do not have the new ones yet, and whoever connects then is
-// refused.
+// refused. At any other time none may stand: one that was made late would keep addresses that are gone.
 func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) error {
-	s := &v.canary.Status
-	if s.Initialization == nil && s.Release == nil || v.services.Apex == nil {
+	if v.services.Apex == nil {
 		return nil
 	}
 	apex := v.canary.ApexName()

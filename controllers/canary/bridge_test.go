@@ -37,6 +37,13 @@ func TestABridgeHoldsTheServiceWhileItTurns(t *testing.T) {
 	if n := bridge(); n != 0 {
 		t.Errorf("the bridge still has %d addresses after the adoption", n)
 	}
+	w.create(&discoveryv1.EndpointSlice{ // by an operator that stood still in front of it
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "podinfo-bridge-late", Labels: map[string]string{
+			discoveryv1.LabelServiceName: "podinfo", discoveryv1.LabelManagedBy: "serin.dev",
+			v1beta1.CanaryLabel: "podinfo", v1beta1.RoleLabel: v1beta1.RolePrimary}},
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}},
+	})
+	w.eventually("a bridge that was made late is gone", func() bool { return bridge() == 0 })
 }
 
 // TestABridgeLosesAPodThatGoes: an autoscaler takes one away while the Service turns, and nobody is sent

@@ -48,7 +48,7 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 	if err := r.client.Get(ctx, req.NamespacedName, c); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.forget(req)
-			return 0, nil
+			return 0, r.sweepLate(ctx, req.NamespacedName)
 		}
 		return 0, err
 	}
