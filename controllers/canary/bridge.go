@@ -37,8 +37,8 @@ func (r *Reconciler) keepBridge(ctx context.Context, v *view, w rollout.World) e
 		if slices.Contains(wanted, have[i].Name) || len(wanted) == 0 && w.Bridge != "" && have[i].Labels[v1beta1.RoleLabel] == w.Bridge {
 			continue
 		}
-		if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("remove the bridge of Service %s: %w", apex, err)
+		if err := r.remove(ctx, &have[i]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -93,8 +93,8 @@ func (r *Reconciler) removeBridge(ctx context.Context, c *v1beta1.Canary, servic
 		return err
 	}
 	for i := range have {
-		if err := r.client.Delete(ctx, &have[i]); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("remove the bridge of Service %s: %w", service, err)
+		if err := r.remove(ctx, &have[i]); err != nil {
+			return err
 		}
 	}
 	return nil

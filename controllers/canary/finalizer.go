@@ -99,6 +99,9 @@ func (r *Reconciler) finishRelease(ctx context.Context, c *v1beta1.Canary) (time
 	if n := len(c.Status.Journal); n > 0 && record.reached < c.Status.Journal[n-1].Transition && r.Now().Before(last) {
 		return last, nil
 	}
+	if rel := c.Status.Release; rel != nil && rel.Stays == "" {
+		r.released.note(c, r.Now())
+	}
 	return time.Time{}, r.dropFinalizer(ctx, c)
 }
 

@@ -43,31 +43,13 @@ func owned() []client.ObjectList {
 // findLeftovers lists what Serin made and what carries its marks still. What stays loses its marks and nothing else; what
 // only Serin needed is deleted.
 func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, error) {
+	ours, err := r.madeFor(ctx, r.client, client.ObjectKeyFromObject(v.canary))
+	if err != nil {
+		return nil, err
+	}
 	var out []leftover
-	lists := owned()
-	if r.keda.watched() {
-		scaled := &unstructured.UnstructuredList{}
-		scaled.SetGroupVersionKind(workload.BlankScaledObject().GroupVersionKind())
-		lists = append([]client.ObjectList{scaled}, lists...)
-	}
-	for _, kind := range r.trackedKinds() {
-		if r.tracks(kind, v.canary.Namespace) { // the snapshots' copies, which go before them
-			copies := &metav1.PartialObjectMetadataList{}
-			copies.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind) + "List"))
-			lists = append([]client.ObjectList{copies}, lists...)
-		}
-	}
-	for _, list := range lists {
-		if err := r.client.List(ctx, list, client.InNamespace(v.canary.Namespace),
-			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(v.canary.Name)}); err != nil {
-			return nil, fmt.Errorf("list what is left of %s/%s: %w", v.canary.Namespace, v.canary.Name, err)
-		}
-		if err := meta.EachListItem(list, func(o runtime.Object) error {
-			out = append(out, r.leftover(v, o.(client.Object))...)
-			return nil
-		}); err != nil {
-			return nil, err
-		}
+	for _, o := range ours {
+		out = append(out, r.leftover(v, o)...)
 	}
 	if s := &v.canary.Status; s.Promoted == nil || s.Release.Stays != "" {
 		return out, nil // the notes are another canary's, or what they say is still to be known
@@ -77,6 +59,45 @@ func (r *Reconciler) findLeftovers(ctx context.Context, v *view) ([]leftover, er
 	}
 	if apex := v.services.Apex; apex != nil {
 		out = append(out, r.unmark(apex, nil, []string{v1beta1.OriginalSelectorAnnotation})...)
+	}
+	return out, nil
+}
+
+// madeFor lists what Serin made for a Canary.
+func (r *Reconciler) madeFor(ctx context.Context, from client.Reader, name types.NamespacedName) ([]client.Object, error) {
+	lists := owned()
+	if r.keda.watched() {
+		scaled := &unstructured.UnstructuredList{}
+		scaled.SetGroupVersionKind(workload.BlankScaledObject().GroupVersionKind())
+		lists = append([]client.ObjectList{scaled}, lists...)
+	}
+	for _, kind := range r.trackedKinds() {
+		if r.tracks(kind, name.Namespace) { // the snapshots' copies, which go before them
+			copies := &metav1.PartialObjectMetadataList{}
+			copies.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind) + "List"))
+			lists = append([]client.ObjectList{copies}, lists...)
+		}
+	}
+	var out []client.Object
+	for _, list := range lists {
+		if err := from.List(ctx, list, client.InNamespace(name.Namespace),
+			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(name.Name)}); err != nil {
+			return nil, fmt.Errorf("list what is left of %s: %w", name, err)
+		}
+		kind := list.GetObjectKind().GroupVersionKind()
+		kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+		if err := meta.EachListItem(list, func(item runtime.Object) error {
+			o := item.(client.Object)
+			if _, bare := o.(*metav1.PartialObjectMetadata); bare { // the API server does not say of what kind
+				o.GetObjectKind().SetGroupVersionKind(kind)
+			}
+			if made(o) {
+				out = append(out, o)
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -105,8 +126,6 @@ var marks = []string{v1beta1.CanaryLabel, v1beta1.RoleLabel}
 
 func (r *Reconciler) leftover(v *view, o client.Object) []leftover {
 	switch {
-	case !made(o):
-		return nil
 	case isService(o) && o.GetName() == v.canary.ApexName():
 		return r.unmark(o, marks, []string{v1beta1.MadeForAnnotation})
 	case v.stays(o):
@@ -169,7 +188,7 @@ func nulls(have map[string]string, keys []string) map[string]any {
 	return out
 }
 
-// remove deletes exactly what was seen; its pods go with it.
+// remove deletes exactly what was seen, unless it is gone already; pods go with it.
 func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
 	uid := o.GetUID()
 	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))

@@ -52,6 +52,7 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 		}
 		return 0, err
 	}
+	r.released.see(c)
 	if !r.handles(c) {
 		r.forget(req)
 		return 0, nil

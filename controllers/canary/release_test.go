@@ -250,6 +250,50 @@ func TestWhatOnlyHasTheLabelIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestWhatComesTooLateGoes, whenever it comes: an operator that stood still during the release makes what it was
+// about to make. What users put in place of ours is theirs.
+func TestWhatComesTooLateGoes(t *testing.T) {
+	w, _ := adoptedWith(t, nil)
+	made := w.made()
+	w.remove(w.get())
+	w.goes()
+	w.handedBack("podinfo:6.0.0", 2)
+	if len(made) != 4 {
+		t.Errorf("%d objects were made, want two Services, a snapshot and its copy", len(made))
+	}
+	for _, o := range made {
+		o.SetResourceVersion("")
+		o.SetUID("")
+		o.SetManagedFields(nil)
+		if s, ok := o.(*corev1.Service); ok {
+			s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil
+		}
+	}
+	users := made[0].DeepCopyObject().(client.Object)
+	w.create(users)
+	for _, o := range made[1:] { // one after the other: each of them has to wake the operator
+		must(t, w.c.Create(w.ctx, o, client.FieldOwner(v1beta1.FieldManager)))
+		w.eventually("what came too late is gone", func() bool { return len(w.made()) == 1 })
+	}
+	if !w.find(users.GetName(), users) || !users.GetDeletionTimestamp().IsZero() {
+		t.Errorf("Service %s, which a user made, is gone", users.GetName())
+	}
+}
+
+// made are the Services of the two sides, the snapshots and their copies.
+func (w *world) made() []client.Object {
+	w.t.Helper()
+	var out []client.Object
+	for _, l := range []client.ObjectList{&corev1.ServiceList{}, &appsv1.ControllerRevisionList{}, &corev1.ConfigMapList{}} {
+		must(w.t, w.c.List(w.ctx, l, client.InNamespace(w.ns), client.HasLabels{v1beta1.CanaryLabel}))
+		must(w.t, meta.EachListItem(l, func(o runtime.Object) error {
+			out = append(out, o.(client.Object))
+			return nil
+		}))
+	}
+	return out
+}
+
 // TestForegroundDeletion: nothing of Serin's is collected before it is handed back, as nothing has the
 // Canary for its owner.
 func TestForegroundDeletion(t *testing.T) {

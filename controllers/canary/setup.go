@@ -110,6 +110,7 @@ type Reconciler struct {
 	keda      keda
 	refused   refusals
 	handbacks handbacks
+	released  released
 	unkept    unkept
 	settling  settling
 	providers providers
@@ -256,6 +257,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 
 func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
+	late := handler.EnqueueRequestsFromMapFunc(r.madeLate)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
 		For(&v1beta1.Canary{}).
@@ -280,7 +282,11 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)})
 	for _, kind := range r.trackedKinds() {
 		b = b.Watches(revision.Metadata(kind), r.configChanged(kind)).
-			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared))
+			Watches(revision.Metadata(kind), byLabel, builder.WithPredicates(disappeared)).
+			Watches(revision.Metadata(kind), late, builder.WithPredicates(appeared))
+	}
+	for _, o := range []client.Object{&corev1.Service{}, &discoveryv1.EndpointSlice{}, &appsv1.ControllerRevision{}, &autoscalingv2.HorizontalPodAutoscaler{}, &policyv1.PodDisruptionBudget{}} {
+		b = b.Watches(o, late, builder.WithPredicates(appeared))
 	}
 	return b.Build(r)
 }
