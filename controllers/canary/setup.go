@@ -146,13 +146,17 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		for field, index := range w.Index {
-			whole := func(o client.Object) []string { return index(unpacked(o)) }
-			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, whole); err != nil {
+			keys := func(o client.Object) []string {
+				return mapped(o, func(o client.Object) []string { return index(unpacked(o)) })
+			}
+			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, keys); err != nil {
 				return fmt.Errorf("index by %s: %w", field, err)
 			}
 		}
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, unpacking(
-			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
+			func(ctx context.Context, o client.Object) []reconcile.Request {
+				return requests(mapped(o, func(o client.Object) []types.NamespacedName { return w.Canaries(ctx, o) }))
+			})))
 	}}
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
 		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
