@@ -146,12 +146,15 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		for field, index := range w.Index {
-			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, whole(index)); err != nil {
+			keys := whole(func(o client.Object) []string { return mapped(o, index) })
+			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, keys); err != nil {
 				return fmt.Errorf("index by %s: %w", field, err)
 			}
 		}
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, unpacking(
-			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
+			func(ctx context.Context, o client.Object) []reconcile.Request {
+				return requests(mapped(o, func(o client.Object) []types.NamespacedName { return w.Canaries(ctx, o) }))
+			})))
 	}}
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
 		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
