@@ -24,7 +24,7 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if problem := tb.taken(); problem != nil {
 		return router.State{Problems: []router.Problem{*problem}}, nil
 	}
-	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(tb.live), LastWriter: object.LastWriter(tb.live, "routes")}
+	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(tb.live)}
 	if !tb.hasOurs() {
 		return st, nil
 	}
