@@ -10,7 +10,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
@@ -22,7 +21,7 @@ var errStale = errors.New("the cache has not caught up with our last write")
 // patience is how long a created object may be missing from the cache before it counts as deleted.
 const patience = 10 * time.Second
 
-// freshClient reads whole objects from the cache and writes to the API server, and never shows an
+// freshClient reads objects from the cache and writes to the API server, and never shows an
 // object as it was before our own last write of it.
 type freshClient struct {
 	client.Client
@@ -44,9 +43,6 @@ func newFreshClient(c client.Client, now func() time.Time) *freshClient {
 
 func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := f.Client.Get(ctx, key, obj, opts...)
-	if u, ok := obj.(*unstructured.Unstructured); ok && err == nil {
-		err = unpack(u)
-	}
 	id := f.id(obj, key)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,13 +58,6 @@ func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.
 	}
 	delete(f.wrote, id) // caught up
 	return err
-}
-
-func (f *freshClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
-	if err := f.Client.List(ctx, list, opts...); err != nil {
-		return err
-	}
-	return unpackAll(list)
 }
 
 func (f *freshClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {

@@ -50,6 +50,9 @@ func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
 
 // configKeys are the index keys of what a workload refers to.
 func configKeys(o client.Object) []string {
+	if o.GetLabels()[v1beta1.CanaryLabel] != "" { // a clone, which reads copies
+		return nil
+	}
 	var keys []string
 	for _, ref := range configs.Find(workload.Of(o).Template()) {
 		keys = append(keys, ref.String())

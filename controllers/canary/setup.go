@@ -146,9 +146,7 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		for field, index := range w.Index {
-			keys := func(o client.Object) []string {
-				return mapped(o, func(o client.Object) []string { return index(unpacked(o)) })
-			}
+			keys := whole(func(o client.Object) []string { return mapped(o, index) })
 			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, keys); err != nil {
 				return fmt.Errorf("index by %s: %w", field, err)
 			}
@@ -251,7 +249,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		}
 	}
 	for _, o := range []client.Object{&appsv1.Deployment{}, &appsv1.DaemonSet{}} {
-		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, configKeys); err != nil {
+		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, whole(configKeys)); err != nil {
 			return fmt.Errorf("index %T by %s: %w", o, indexConfigs, err)
 		}
 	}
@@ -304,8 +302,8 @@ func rewritten(e event.UpdateEvent) bool {
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
 // has no generation that would tell.
 var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, okBefore := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
-	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+	before, okBefore := unpacked(e.ObjectOld).(*autoscalingv2.HorizontalPodAutoscaler)
+	after, okAfter := unpacked(e.ObjectNew).(*autoscalingv2.HorizontalPodAutoscaler)
 	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Annotations, after.Annotations)
 }}
 
@@ -327,7 +325,7 @@ var disappeared = predicate.Funcs{
 func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
 
 // targetKey is under what indexTarget has a workload.
-func targetKey(o client.Object) string { return workload.Of(o).Kind() + "/" + o.GetName() }
+func targetKey(o client.Object) string { return workload.Of(unpacked(o)).Kind() + "/" + o.GetName() }
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {
