@@ -346,7 +346,7 @@ func (r *Reconciler) mapTo(index string, key func(client.Object) string) handler
 	})
 }
 
-// allIn wakes the canaries that have not finished what they began: a template may be what they miss.
+// allIn wakes all canaries: any of them may use a template, of whatever namespace.
 func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.find(ctx, "")
 }
