@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 // errStale says that the cache has not caught up with a write of ours: a decision on what it shows
@@ -21,7 +24,7 @@ var errStale = errors.New("the cache has not caught up with our last write")
 // patience is how long a created object may be missing from the cache before it counts as deleted.
 const patience = 10 * time.Second
 
-// freshClient reads objects from the cache and writes to the API server, and never shows an
+// freshClient reads whole objects from the cache and writes to the API server, and never shows an
 // object as it was before our own last write of it.
 type freshClient struct {
 	client.Client
@@ -43,6 +46,9 @@ func newFreshClient(c client.Client, now func() time.Time) *freshClient {
 
 func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := f.Client.Get(ctx, key, obj, opts...)
+	if c, ok := obj.(*v1beta1.Canary); ok && err == nil {
+		err = unpackLists(c)
+	}
 	id := f.id(obj, key)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,6 +64,23 @@ func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.
 	}
 	delete(f.wrote, id) // caught up
 	return err
+}
+
+// List reads whole objects too, but for Canaries that are read where they lie: those have no long lists.
+func (f *freshClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if err := f.Client.List(ctx, list, opts...); err != nil {
+		return err
+	}
+	l, ok := list.(*v1beta1.CanaryList)
+	if !ok || slices.Contains(opts, client.ListOption(client.UnsafeDisableDeepCopy)) {
+		return nil
+	}
+	for i := range l.Items {
+		if err := unpackLists(&l.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *freshClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {

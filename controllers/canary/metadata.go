@@ -66,9 +66,9 @@ func bare(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	m.ManagedFields, m.OwnerReferences, m.Finalizers = nil, nil, nil
+	m.OwnerReferences, m.Finalizers = nil, nil
 	m.Annotations, m.Labels = only(m.Annotations, keptKeys...), only(m.Labels, keptKeys...)
-	return m, nil
+	return slim(m)
 }
 
 var keptKeys = append(slices.Clone(configs.Used), configs.CopyOfAnnotation, v1beta1.CanaryLabel)

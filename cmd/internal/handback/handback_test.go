@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -150,11 +153,34 @@ func TestAnOperatorThatCannotBeSeenHasItsTime(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := hasty(looking(c, cancel, errors.New("forbidden")), &bytes.Buffer{}, o.Namespace).Run(ctx)
+			err := hasty(looking(c, cancel, apierrors.NewForbidden(schema.GroupResource{Resource: "leases"}, "", nil)), &bytes.Buffer{}, o.Namespace).Run(ctx)
 			if err == nil || strings.Contains(err.Error(), "no operator works on it") == test.waits {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestAServerThatIsAwayForAMoment has not said that there is no operator, and ends no release.
+func TestAServerThatIsAwayForAMoment(t *testing.T) {
+	c := makeClient(t)
+	o := stranded(t, c)
+	lists := map[string]int{}
+	away := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+		kind := fmt.Sprintf("%T", l)
+		if lists[kind]++; lists[kind] == 2 {
+			return errors.New("connection refused")
+		}
+		return c.List(ctx, l, opts...)
+	}})
+	lists["*v1.LeaseList"] = 1 // the first that is asked for
+	var out bytes.Buffer
+	err := hasty(away, &out, o.Namespace).Run(t.Context())
+	if _, ok := errors.AsType[Unreleased](err); !ok || !strings.Contains(err.Error(), "no operator works on it") || lists["*v1.LeaseList"] != 3 {
+		t.Errorf("%v after %v lists\n%s", err, lists, &out)
+	}
+	if n := strings.Count(out.String(), "connection refused; looking again"); n != 2 {
+		t.Errorf("it was said %d times\n%s", n, &out)
 	}
 }
 
