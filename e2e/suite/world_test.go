@@ -19,8 +19,11 @@ import (
 // TestSlowWorld has pods that need long to start and long to end, a gateway that follows after two
 // seconds, and a tool that sets the replicas of its Deployment again and again.
 func TestSlowWorld(t *testing.T) {
-	s := prepareBoth(t, "slow", "      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, set.Image("loadtester")),
-		"              seconds: 5\n", "              seconds: 20\n")
+	s := prepare(t, "slow")
+	s.both(func(s *scene) {
+		s.applyPodinfo("      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, set.Image("loadtester")),
+			"              seconds: 5\n", "              seconds: 20\n")
+	})
 	t.Cleanup(func() {
 		_, _ = set.KubectlOutput(s.background(), "-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found")
 	})
@@ -106,6 +109,18 @@ func (s *scene) said(reason, words string) {
 	}) {
 		s.Errorf("none of %d events is %s with %q", len(events.Items), reason, words)
 	}
+}
+
+// decided is when the Canary's journal has something for this reason.
+func (s *scene) decided(reason string) time.Time {
+	s.Helper()
+	c, err := s.Canary(s.Context(), s.ns)
+	s.must(err)
+	i := slices.IndexFunc(c.Status.Journal, func(e v1beta1.JournalEntry) bool { return e.Reason == reason })
+	if i < 0 {
+		s.Fatalf("nothing of %d entries is %s", len(c.Status.Journal), reason)
+	}
+	return c.Status.Journal[i].At.Time
 }
 
 // TestAutoscaled: the load makes the primary's autoscaler add pods, and its end in mid-run makes it
