@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	userRate  = 200
-	otherRate = 50 // by the newer protocols, each
+	userRate  = 100 // over HTTP/1.1; 200 with those of the newer protocols
+	otherRate = 50  // over HTTP/2 and over gRPC, each
 	faultRate = 10
 	// settle is what the answers to the last requests may take to be counted.
 	settle = 3 * time.Second

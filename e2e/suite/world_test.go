@@ -133,7 +133,7 @@ func TestAutoscaled(t *testing.T) {
 	s.adopt(analysis{interval: "10s", step: 10, max: 50, threshold: 3, latency: 9000})
 	s.open()
 	more := s.ns + "-more"
-	s.must(s.StartLoad(t.Context(), more, s.through("/version", userRate)))
+	s.must(s.StartLoad(t.Context(), more, s.through("/version", 3*userRate)))
 	t.Cleanup(func() { _, _ = set.StopLoad(s.background(), more) })
 	grown := func(ctx context.Context) (bool, error) {
 		replicas, _, err := s.Replicas(ctx, s.ns, "podinfo-primary")
@@ -147,7 +147,7 @@ func TestAutoscaled(t *testing.T) {
 	s.untilWeight("6.0.1", 10)
 	report, err := s.StopLoad(t.Context(), more)
 	s.must(err)
-	t.Logf("the other half of the load: %v", report.Total)
+	t.Logf("the rest of the load: %v", report.Total)
 	if report.Total.Failed > 0 {
 		t.Errorf("%v", report.Failures)
 	}
