@@ -2,8 +2,12 @@ package suite
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 )
@@ -195,10 +199,7 @@ func TestBake(t *testing.T) {
 	s := openSample(t, "bake", "canary-bake.yaml")
 	s.setImage("6.0.1")
 	s.both(func(s *scene) {
-		s.until("the revision before is warm", func(c *v1beta1.Canary) bool {
-			_, pods, err := s.Replicas(t.Context(), s.ns, "podinfo-canary")
-			return c.Status.Reason == "Baking" && err == nil && pods > 0
-		})
+		s.until("the revision before is warm", func(c *v1beta1.Canary) bool { return c.Status.Reason == "Baking" && s.isWarm("6.0.0") })
 	})
 	faults := s.through("/status/500", faultRate)
 	faults.Expect = 500
@@ -213,6 +214,16 @@ func TestBake(t *testing.T) {
 			t.Errorf("weights %v, want all of the traffic on the warm revision before the end", weights)
 		}
 	})
+}
+
+// isWarm is true where all pods of the canary are of a version, and up.
+func (s *scene) isWarm(tag string) bool {
+	s.Helper()
+	d := &appsv1.Deployment{}
+	s.must(s.Client.Get(s.Context(), client.ObjectKey{Namespace: s.ns, Name: "podinfo-canary"}, d))
+	n := d.Status
+	return strings.HasSuffix(d.Spec.Template.Spec.Containers[0].Image, ":"+tag) && n.ObservedGeneration == d.Generation &&
+		n.AvailableReplicas > 0 && n.AvailableReplicas == n.Replicas && n.UpdatedReplicas == n.Replicas
 }
 
 // untilRules waits until the route has rules for a revision.
