@@ -117,11 +117,6 @@ func (s Series) Until(t time.Time) Series {
 	return s
 }
 
-// Pinger is a provider that can say beforehand whether it would answer at all.
-type Pinger interface {
-	Ping(ctx context.Context) error
-}
-
 var (
 	// ErrNoData means that the query is fine and there is nothing to judge: no series, or NaN.
 	ErrNoData = errors.New("no data")

@@ -119,8 +119,6 @@ type State struct {
 	// Verdict on those weights, and the proxy's own words when it is Rejected.
 	Verdict Verdict
 	Message string
-	// LastWriter is the field manager that last wrote the weights, for messages about foreign edits.
-	LastWriter string
 	// Problems keep traffic from flowing as asked and are the user's to mend: nothing delegates to
 	// this route, a port is missing. One line each: what, where, what to do.
 	Problems []Problem

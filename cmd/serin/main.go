@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -51,9 +52,18 @@ func start(o options, wrong error, run func(context.Context) error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // the caches are most of the memory, and there is time to spare
 	}
+	go giveBack()
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
+	}
+}
+
+// giveBack returns memory to the system that nothing lies in any more. The runtime would keep as much as was ever
+// in use between two collections, which after a start is twice what the caches come to.
+func giveBack() {
+	for range time.Tick(time.Minute) {
+		debug.FreeOSMemory()
 	}
 }
 

@@ -1,8 +1,11 @@
 package canary_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,9 +14,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/router"
+	"github.com/serin-dev/serin/router/gloo/api"
 )
 
 // nonsense is what a Canary may hold that nobody can work with, or that asks for what is never there.
@@ -137,6 +144,34 @@ func TestBadObjectsSlowNobody(t *testing.T) {
 		t.Errorf("a rollout takes %s beside bad canaries, %s alone\n%s", beside, alone, w.story())
 	}
 	w.settles(op, len(bad))
+}
+
+// TestAnObjectThatARouterPanicsAt wakes nobody and ends nothing: the others are indexed and mapped as ever.
+func TestAnObjectThatARouterPanicsAt(t *testing.T) {
+	w := newWorld(t, glooCRDs)
+	var indexed, woken atomic.Bool
+	odd := func(o client.Object) bool {
+		if o.GetName() == "odd" {
+			panic("nobody thought of it")
+		}
+		return false
+	}
+	w.sees.watches = []router.Watch{{
+		Object:   api.New(api.VirtualService),
+		Canaries: func(_ context.Context, o client.Object) []types.NamespacedName { woken.Store(!odd(o)); return nil },
+		Index:    map[string]client.IndexerFunc{"odd": func(o client.Object) []string { indexed.Store(!odd(o)); return nil }},
+	}}
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.canary())
+	w.operate()
+	w.reaches(v1beta1.PhaseInitialized)
+	vs := w.virtualService()
+	vs.SetName("odd")
+	w.create(vs)
+	w.eventually("the log has it twice, by the index and by the watch", func() bool {
+		return strings.Count(logged.String(), fmt.Sprintf(`"kind":"VirtualService","object":{"Namespace":%q,"Name":"odd"}`, w.ns)) == 2
+	})
+	w.create(w.virtualService())
+	w.eventually("the next one is indexed and mapped", func() bool { return indexed.Load() && woken.Load() })
 }
 
 // rollOut changes the image of the world's canary, and says how long it took to be promoted.

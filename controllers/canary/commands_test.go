@@ -156,6 +156,38 @@ func TestOthersGoFirst(t *testing.T) {
 	}
 }
 
+// TestAServiceGoesFirst as anything else does that a canary depends on.
+func TestAServiceGoesFirst(t *testing.T) {
+	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.DependsOn = []v1beta1.CrossNamespaceNameReference{{Name: "database"}} })
+	w.createCanaryOf("database", ofService)
+	w.eventually("the Service is adopted", func() bool { return w.phaseOf("database") == v1beta1.PhaseInitialized })
+	w.setImage("podinfo:6.0.1")
+	w.ends(1)
+}
+
+// TestWhoWaitsForARevisionThatIsTakenBackGoesOn: the one that it waits for has nothing to come to rest from.
+func TestWhoWaitsForARevisionThatIsTakenBackGoesOn(t *testing.T) {
+	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.DependsOn = []v1beta1.CrossNamespaceNameReference{{Name: "database"}} })
+	w.createCanaryOf("database")
+	w.eventually("the other is adopted", func() bool { return w.phaseOf("database") == v1beta1.PhaseInitialized })
+	alter(w, "database", &v1beta1.Canary{}, func(c *v1beta1.Canary) { c.Spec.Suspend = true })
+	database := func(image string) {
+		alter(w, "database", &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = image })
+	}
+	database("database:2")
+	w.eventually("the other holds it", func() bool {
+		var c v1beta1.Canary
+		w.read("database", &c)
+		return c.Status.SuspendedAt != nil
+	})
+	w.setImage("podinfo:6.0.1")
+	w.eventually("it waits", func() bool {
+		return strings.Contains(w.story(), "/database has a new revision to roll out first (dependsOn)")
+	})
+	database("database:1")
+	w.ends(1)
+}
+
 // TestThePlaceOfOneThatIsDoneIsTaken: whoever waits for a limit alone is woken when there is room.
 func TestThePlaceOfOneThatIsDoneIsTaken(t *testing.T) {
 	w, _ := adopted(t, func(c *v1beta1.Canary) { c.Spec.Concurrency = &v1beta1.Concurrency{Max: 1} })

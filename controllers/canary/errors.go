@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/router"
 )
@@ -62,11 +63,28 @@ func (f *refusals) forget(name types.NamespacedName) {
 func rescued[T any](name types.NamespacedName, do func() (T, error)) (result T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic, a defect whose stack is in the operator's log: %v", p)
-			ctrl.Log.WithName("canary").Error(err, "rescued", "canary", name, "stack", string(debug.Stack()))
+			err = panicked(p, "canary", name)
 		}
 	}()
 	return do()
+}
+
+// mapped makes of an object what a router has to know of it. One that it panics at comes to nothing: caches
+// and watches rescue nobody, and the operator would end at each start anew.
+func mapped[T any](o client.Object, to func(client.Object) T) (result T) {
+	defer func() {
+		if p := recover(); p != nil {
+			_ = panicked(p, "kind", o.GetObjectKind().GroupVersionKind().Kind, "object", client.ObjectKeyFromObject(o))
+		}
+	}()
+	return to(o)
+}
+
+// panicked makes an error of a panic, and logs its stack with what it was about.
+func panicked(p any, about ...any) error {
+	err := fmt.Errorf("panic, a defect whose stack is in the operator's log: %v", p)
+	ctrl.Log.WithName("canary").Error(err, "rescued", append(about, "stack", string(debug.Stack()))...)
+	return err
 }
 
 func ctxlog(ctx context.Context) logr.Logger { return ctrl.LoggerFrom(ctx) }

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/serin-dev/serin/apis/v1beta1"
 )
 
 // errStale says that the cache has not caught up with a write of ours: a decision on what it shows
@@ -44,8 +46,8 @@ func newFreshClient(c client.Client, now func() time.Time) *freshClient {
 
 func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := f.Client.Get(ctx, key, obj, opts...)
-	if u, ok := obj.(*unstructured.Unstructured); ok && err == nil {
-		err = unpack(u)
+	if c, ok := obj.(*v1beta1.Canary); ok && err == nil {
+		err = unpackLists(c)
 	}
 	id := f.id(obj, key)
 	f.mu.Lock()
@@ -64,11 +66,21 @@ func (f *freshClient) Get(ctx context.Context, key client.ObjectKey, obj client.
 	return err
 }
 
+// List reads whole objects too, but for Canaries that are read where they lie: those have no long lists.
 func (f *freshClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	if err := f.Client.List(ctx, list, opts...); err != nil {
 		return err
 	}
-	return unpackAll(list)
+	l, ok := list.(*v1beta1.CanaryList)
+	if !ok || slices.Contains(opts, client.ListOption(client.UnsafeDisableDeepCopy)) {
+		return nil
+	}
+	for i := range l.Items {
+		if err := unpackLists(&l.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *freshClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {

@@ -194,12 +194,15 @@ func TestGlooIsRemovedInMidRun(t *testing.T) {
 		}
 		return send.RoundTrip(r)
 	}
-	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.virtualService(), w.canary(byGloo))
+	gate := receive(t) // the weight stands for as long as the test takes
+	gate.always = http.StatusForbidden
+	w.create(w.deployment("podinfo:6.0.0"), w.service(), w.virtualService(),
+		w.canary(byGloo, hooked(v1beta1.CanaryWebhook{Name: "gate", Type: v1beta1.HookConfirmPromotion, URL: gate.URL})))
 	op := w.operate()
 	w.reaches(v1beta1.PhaseInitialized)
 	w.setImage("podinfo:6.0.1")
-	w.takesWeight(50)
-	w.eventually("the RouteTable follows", func() bool { return cmp.Equal([]int64{50, 50}, w.weights()) })
+	w.reaches(v1beta1.PhaseWaitingPromotion)
+	w.wantWeights(50, 50)
 	gone.Store(true)
 	table := api.New(api.RouteTable)
 	w.read("podinfo", table)
@@ -209,6 +212,8 @@ func TestGlooIsRemovedInMidRun(t *testing.T) {
 	})
 	w.eventually("it rests", func() bool { return op.requests.quietFor(stillness) })
 	gone.Store(false)
+	w.eventually("the route is back at its weight", func() bool { return w.find("podinfo", table) && cmp.Equal([]int64{50, 50}, w.weights()) })
+	gate.answer(http.StatusOK)
 	c := w.ends(1)
 	if n := w.reasons()["RouteRepaired"]; c.Status.Phase != v1beta1.PhaseSucceeded || n != 1 {
 		t.Errorf("ended as %s after %d repairs of the route, want one\n%s", c.Status.Phase, n, w.story())

@@ -50,6 +50,9 @@ func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
 
 // configKeys are the index keys of what a workload refers to.
 func configKeys(o client.Object) []string {
+	if o.GetLabels()[v1beta1.CanaryLabel] != "" { // a clone, which reads copies
+		return nil
+	}
 	var keys []string
 	for _, ref := range configs.Find(workload.Of(o).Template()) {
 		keys = append(keys, ref.String())
@@ -63,9 +66,9 @@ func bare(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	m.ManagedFields, m.OwnerReferences, m.Finalizers = nil, nil, nil
+	m.OwnerReferences, m.Finalizers = nil, nil
 	m.Annotations, m.Labels = only(m.Annotations, keptKeys...), only(m.Labels, keptKeys...)
-	return m, nil
+	return slim(m)
 }
 
 var keptKeys = append(slices.Clone(configs.Used), configs.CopyOfAnnotation, v1beta1.CanaryLabel)

@@ -107,6 +107,8 @@ func (w *world) routers() *router.Registry {
 type sights struct {
 	get func(router.Target)
 	set func(router.Target, router.Traffic)
+	// watches are the router's besides its own.
+	watches []router.Watch
 }
 
 // seen is a router that tells before it does.
@@ -121,6 +123,8 @@ func (s seen) Get(ctx context.Context, t router.Target) (router.State, error) {
 	}
 	return s.Router.Get(ctx, t)
 }
+
+func (s seen) Watches() []router.Watch { return append(s.Router.Watches(), s.by.watches...) }
 
 func (s seen) Set(ctx context.Context, t router.Target, w router.Traffic, stamp router.Stamp) error {
 	if s.by.set != nil {

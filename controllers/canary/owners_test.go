@@ -96,7 +96,7 @@ func TestAForeignSelectorIsRepaired(t *testing.T) {
 
 func TestAnEditedRouteIsRepaired(t *testing.T) {
 	w, _ := adopted(t)
-	w.router.Edit(w.key(), split(40)[0], "kubectl-edit")
+	w.router.Edit(w.key(), split(40)[0])
 	w.wake()
 	w.eventually("the route is back", func() bool { return w.router.Serving(w.key()) == split(0)[0] })
 }

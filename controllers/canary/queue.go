@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/pkg/workload"
 )
 
 // seeQueue finds whom a new rollout has to wait for. It costs nothing while there is none to begin.
@@ -62,11 +63,17 @@ func (r *Reconciler) goesFirst(ctx context.Context, c *v1beta1.Canary, ref v1bet
 	case o.Status.Phase == v1beta1.PhaseFailed:
 		return fmt.Sprintf("the last rollout of Canary %s failed (dependsOn)", key), nil
 	}
-	first := &view{canary: o}
-	if err := r.seeTarget(ctx, first); err != nil {
+	first, see := &view{canary: o}, r.seeTarget
+	if o.Spec.TargetRef.Kind == workload.KindService {
+		see = r.seeServiceTarget
+	}
+	if err := see(ctx, first); err != nil {
 		return "", err
 	}
-	if first.Target.Revision.Name == "" || pending(o, first.Target.Revision.Name) {
+	switch name := first.Target.Revision.Name; {
+	case name == "" && len(first.Problems) > 0:
+		return fmt.Sprintf("Canary %s goes first (dependsOn), and what it would roll out is not known: %s", key, first.Problems[0].Message), nil
+	case name == "", pending(o, name):
 		return fmt.Sprintf("Canary %s has a new revision to roll out first (dependsOn)", key), nil
 	}
 	return "", nil

@@ -110,10 +110,12 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 }
 
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
-// server does not know cannot be watched.
+// server does not know cannot be watched, and a canary that goes first may have its template put back
+// before anything of it has begun that could end.
 func (r *Reconciler) lookAgain(v *view) time.Time {
 	refusal, _ := r.refused.of(client.ObjectKeyFromObject(v.canary))
-	if v.router != nil && !v.scalers.unknown && !refusal.Unwatched {
+	waits := v.Ahead != "" && len(v.canary.Spec.DependsOn) > 0
+	if v.router != nil && !v.scalers.unknown && !refusal.Unwatched && !waits {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

@@ -146,13 +146,15 @@ func Setup(mgr ctrl.Manager, o Options, d Deps) (*Reconciler, error) {
 	}
 	r.routers = routers{registry: d.Routers, client: r.client, watch: func(w router.Watch) error {
 		for field, index := range w.Index {
-			whole := func(o client.Object) []string { return index(unpacked(o)) }
-			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, whole); err != nil {
+			keys := whole(func(o client.Object) []string { return mapped(o, index) })
+			if err := mgr.GetFieldIndexer().IndexField(context.Background(), w.Object, field, keys); err != nil {
 				return fmt.Errorf("index by %s: %w", field, err)
 			}
 		}
 		return c.Watch(source.Kind(mgr.GetCache(), w.Object, unpacking(
-			func(ctx context.Context, o client.Object) []reconcile.Request { return requests(w.Canaries(ctx, o)) })))
+			func(ctx context.Context, o client.Object) []reconcile.Request {
+				return requests(mapped(o, func(o client.Object) []types.NamespacedName { return w.Canaries(ctx, o) }))
+			})))
 	}}
 	r.keda = keda{mapper: mgr.GetRESTMapper(), watch: func(o client.Object) error {
 		return c.Watch(source.Kind(mgr.GetCache(), o, r.mapTo(indexAutoscaler, scalerKey), predicate.Funcs{UpdateFunc: rewritten}))
@@ -247,7 +249,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		}
 	}
 	for _, o := range []client.Object{&appsv1.Deployment{}, &appsv1.DaemonSet{}} {
-		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, configKeys); err != nil {
+		if err := mgr.GetFieldIndexer().IndexField(context.Background(), o, indexConfigs, whole(configKeys)); err != nil {
 			return fmt.Errorf("index %T by %s: %w", o, indexConfigs, err)
 		}
 	}
@@ -300,8 +302,8 @@ func rewritten(e event.UpdateEvent) bool {
 // scalerChanged passes changes of an autoscaler's spec: its status moves every few seconds, and it
 // has no generation that would tell.
 var scalerChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, okBefore := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
-	after, okAfter := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+	before, okBefore := unpacked(e.ObjectOld).(*autoscalingv2.HorizontalPodAutoscaler)
+	after, okAfter := unpacked(e.ObjectNew).(*autoscalingv2.HorizontalPodAutoscaler)
 	return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Annotations, after.Annotations)
 }}
 
@@ -323,7 +325,7 @@ var disappeared = predicate.Funcs{
 func targetOf(c *v1beta1.Canary) string { return c.Spec.TargetRef.Kind + "/" + c.Spec.TargetRef.Name }
 
 // targetKey is under what indexTarget has a workload.
-func targetKey(o client.Object) string { return workload.Of(o).Kind() + "/" + o.GetName() }
+func targetKey(o client.Object) string { return workload.Of(unpacked(o)).Kind() + "/" + o.GetName() }
 
 // apexOf is the apex Service that a Service is, or belongs to.
 func apexOf(o client.Object) string {
@@ -344,7 +346,7 @@ func (r *Reconciler) mapTo(index string, key func(client.Object) string) handler
 	})
 }
 
-// allIn wakes the canaries that have not finished what they began: a template may be what they miss.
+// allIn wakes all canaries: any of them may use a template, of whatever namespace.
 func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.find(ctx, "")
 }

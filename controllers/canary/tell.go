@@ -71,7 +71,7 @@ func (t *teller) tell(c *v1beta1.Canary) {
 	if b.canary != nil {
 		before = b.canary.Status.Journal
 	}
-	b.canary = c.DeepCopy()
+	b.canary = c
 	there := map[string]bool{}
 	for _, s := range t.audience.of(b.canary) {
 		there[s.name] = true
@@ -89,7 +89,9 @@ func (t *teller) tell(c *v1beta1.Canary) {
 	maps.DeleteFunc(b.sinks, func(sink string, _ *standing) bool { return !there[sink] })
 	if r := t.recordOf(b); r.complete && !r.news(c) {
 		b.canary = nil // at rest there are thousands
+		return
 	}
+	b.canary = c.DeepCopy() // the caller goes on with its own
 }
 
 // again tries at once those that could not be told: what they lacked may have come.

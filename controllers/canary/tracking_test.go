@@ -202,8 +202,13 @@ func TestTheSameContentsUnderAnotherVersionAreNoRevision(t *testing.T) {
 	w, op := adoptedWith(t, nil)
 	w.eventually("it is at rest", func() bool { return w.toldAll() && op.requests.quietFor(stillness) })
 	before, asked := w.deploymentNamed("podinfo-primary"), len(op.requests.all())
-	alter(w, "podinfo-config", &corev1.ConfigMap{}, func(c *corev1.ConfigMap) { c.Labels = map[string]string{"touched": "yes"} })
-	w.eventually("it is looked at", func() bool { return len(op.requests.all()) > asked && op.requests.quietFor(stillness) })
+	var config corev1.ConfigMap
+	alter(w, "podinfo-config", &config, func(c *corev1.ConfigMap) { c.Labels = map[string]string{"touched": "yes"} })
+	var snapshot appsv1.ControllerRevision
+	w.eventually("the snapshot has the version that was looked at", func() bool {
+		w.read(w.get().Status.LastPromotedSpec, &snapshot)
+		return strings.Contains(snapshot.Annotations[revision.VersionsAnnotation], `"`+config.ResourceVersion+`"`) && op.requests.quietFor(stillness)
+	})
 	if n := len(op.requests.all()) - asked; n > 3 {
 		t.Errorf("%d requests for it, want 3: %v", n, op.requests.all()[asked:])
 	}

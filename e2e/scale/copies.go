@@ -2,132 +2,134 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"net/netip"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"github.com/serin-dev/serin/e2e/internal/bare"
 )
 
-// kinds are what a namespace of canaries at rest holds, owners before what names them. Pods and
-// EndpointSlices are left to the stand-in.
-var kinds = []schema.GroupVersionKind{
-	{Version: "v1", Kind: "ConfigMap"},
-	{Version: "v1", Kind: "Secret"},
-	{Version: "v1", Kind: "Service"},
-	{Group: "apps", Version: "v1", Kind: "Deployment"},
-	{Group: "serin.dev", Version: "v1beta1", Kind: "Canary"},
-	{Group: "apps", Version: "v1", Kind: "ControllerRevision"},
-	{Group: "gloo.solo.io", Version: "v1", Kind: "Upstream"},
-	{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTable"},
-	{Group: "gateway.solo.io", Version: "v1", Kind: "VirtualService"},
+// kinds are what a namespace of canaries at rest holds, and where the API server has them in etcd.
+var kinds = []struct {
+	schema.GroupVersionKind
+	path string
+}{
+	{schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, "namespaces"},
+	{schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, "configmaps"},
+	{schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, "pods"},
+	{schema.GroupVersionKind{Version: "v1", Kind: "Service"}, "services/specs"},
+	{schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "IPAddress"}, "ipaddresses"},
+	{schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}, "endpointslices"},
+	{schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "deployments"},
+	{schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ControllerRevision"}, "controllerrevisions"},
+	{schema.GroupVersionKind{Group: "serin.dev", Version: "v1beta1", Kind: "Canary"}, "serin.dev/canaries"},
+	{schema.GroupVersionKind{Group: "gloo.solo.io", Version: "v1", Kind: "Upstream"}, "gloo.solo.io/upstreams"},
+	{schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "RouteTable"}, "gateway.solo.io/routetables"},
+	{schema.GroupVersionKind{Group: "gateway.solo.io", Version: "v1", Kind: "VirtualService"}, "gateway.solo.io/virtualservices"},
+}
+
+// namespaced is what the first namespace holds: keys and values as the API server could have written them,
+// and what has to be another one in each copy.
+type namespaced struct {
+	keys, values    []string
+	uids, addresses []string
 }
 
 // multiply copies the first namespace, whose canaries the operator has adopted, until there are as many
-// as wanted. To adopt each of thousands would take hours of an API server on two cores.
+// as wanted. It does so in etcd, behind the API server, which on two cores would need hours for thousands.
 func (f *fleet) multiply(ctx context.Context) error {
-	var all []unstructured.Unstructured
-	for _, kind := range kinds {
-		var l unstructured.UnstructuredList
-		l.SetGroupVersionKind(kind)
-		if err := f.Client.List(ctx, &l, client.InNamespace(team(0))); err != nil {
-			return err
-		}
-		all = append(all, l.Items...)
+	first, err := f.first(ctx)
+	if err != nil {
+		return err
 	}
+	store, err := clientv3.New(clientv3.Config{Endpoints: []string{f.rig.Etcd}})
+	if err != nil {
+		return fmt.Errorf("connect to etcd: %w", err)
+	}
+	defer store.Close() //nolint:errcheck // nothing is written any more
+	free := unused(first.addresses)
 	copiers, copying := errgroup.WithContext(ctx)
 	copiers.SetLimit(8)
 	for i := 1; i < f.size/beside; i++ {
-		copiers.Go(func() error { return f.copyTo(copying, team(i), all) })
+		rename := first.renamed(team(i), free)
+		copiers.Go(func() error { return first.copyTo(copying, store, rename) })
 	}
-	if err := copiers.Wait(); err != nil {
-		return err
-	}
-	return f.podsAreThere(ctx)
+	return copiers.Wait()
 }
 
-func (f *fleet) copyTo(ctx context.Context, namespace string, all []unstructured.Unstructured) error {
-	if err := f.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
-		return err
+// first reads the first namespace.
+func (f *fleet) first(ctx context.Context) (*namespaced, error) {
+	n := &namespaced{}
+	for _, kind := range kinds {
+		var l unstructured.UnstructuredList
+		l.SetGroupVersionKind(kind.GroupVersionKind)
+		if err := f.Client.List(ctx, &l); err != nil {
+			return nil, err
+		}
+		for i := range l.Items {
+			o := &l.Items[i]
+			of, _, _ := unstructured.NestedString(o.Object, "spec", "parentRef", "namespace")
+			switch team(0) {
+			case of:
+				n.addresses = append(n.addresses, o.GetName())
+			case o.GetNamespace(), o.GetName():
+			default:
+				continue
+			}
+			n.uids = append(n.uids, string(o.GetUID()))
+			o.SetResourceVersion("")
+			value, err := o.MarshalJSON()
+			if err != nil {
+				return nil, err
+			}
+			// The name is quoted, as it is in the value: 10.0.0.1 is a part of 10.0.0.12.
+			n.keys = append(n.keys, path.Join("/registry", kind.path, o.GetNamespace(), strconv.Quote(o.GetName())))
+			n.values = append(n.values, string(value))
+		}
 	}
-	renames := []string{team(0), namespace} // and UIDs, of what is copied already
-	for i := range all {
-		from := &all[i]
-		if from.GetName() == "kube-root-ca.crt" {
-			continue
-		}
-		o, err := copied(from, renames)
-		if err != nil {
+	return n, nil
+}
+
+// renamed is what is different in the copy of that name.
+func (n *namespaced) renamed(namespace string, free func() string) *strings.Replacer {
+	renames := []string{team(0), namespace}
+	for _, uid := range n.uids {
+		renames = append(renames, uid, string(uuid.NewUUID()))
+	}
+	for _, address := range n.addresses {
+		renames = append(renames, strconv.Quote(address), strconv.Quote(free()))
+	}
+	return strings.NewReplacer(renames...)
+}
+
+// copyTo writes it once more. Each object has a transaction of its own, and so a resource version: a watch
+// that is broken off goes on behind the last one that it had.
+func (n *namespaced) copyTo(ctx context.Context, store *clientv3.Client, rename *strings.Replacer) error {
+	for i, key := range n.keys {
+		key = strings.ReplaceAll(rename.Replace(key), `"`, "")
+		if _, err := store.Put(ctx, key, rename.Replace(n.values[i])); err != nil {
 			return err
-		}
-		status := o.Object["status"]
-		if err := f.Client.Create(ctx, o); err != nil {
-			return fmt.Errorf("copy %s %s: %w", o.GetKind(), o.GetName(), err)
-		}
-		renames = append(renames, string(from.GetUID()), string(o.GetUID()))
-		if o.GetKind() != "Canary" {
-			continue
-		}
-		o.Object["status"] = status
-		if err := f.Client.Status().Update(ctx, o); err != nil {
-			return fmt.Errorf("copy the status of %s: %w", o.GetName(), err)
 		}
 	}
 	return nil
 }
 
-// copied is an object as a user would write it.
-func copied(from *unstructured.Unstructured, renames []string) (*unstructured.Unstructured, error) {
-	b, err := json.Marshal(from.Object)
-	if err != nil {
-		return nil, err
-	}
-	o := &unstructured.Unstructured{}
-	if err := json.Unmarshal([]byte(strings.NewReplacer(renames...).Replace(string(b))), &o.Object); err != nil {
-		return nil, err
-	}
-	for _, field := range []string{"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"} {
-		unstructured.RemoveNestedField(o.Object, "metadata", field)
-	}
-	if o.GetKind() == "Service" {
-		for _, field := range []string{"clusterIP", "clusterIPs"} {
-			unstructured.RemoveNestedField(o.Object, "spec", field)
+// unused hands out one address for a Service after the other, from the end of their range.
+func unused(taken []string) func() string {
+	next := netip.MustParseAddr("10.0.255.255")
+	return func() string {
+		for next = next.Prev(); slices.Contains(taken, next.String()); next = next.Prev() {
 		}
-	}
-	return o, nil
-}
-
-// podsAreThere waits until the stand-in has reported on every Deployment.
-func (f *fleet) podsAreThere(ctx context.Context) error {
-	for {
-		var l unstructured.UnstructuredList
-		l.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
-		if err := f.Client.List(ctx, &l); err != nil {
-			return err
-		}
-		missing := slices.DeleteFunc(l.Items, func(o unstructured.Unstructured) bool {
-			want, _, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
-			have, _, _ := unstructured.NestedInt64(o.Object, "status", "availableReplicas")
-			seen, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration")
-			return want == have && seen == o.GetGeneration()
-		})
-		if len(missing) == 0 {
-			return nil
-		}
-		progress("  %d Deployments wait for their pods", len(missing))
-		if err := bare.Pause(ctx, 5*time.Second); err != nil {
-			return err
-		}
+		return next.String()
 	}
 }
 

@@ -52,11 +52,7 @@ func (s *scene) operators() []corev1.Pod {
 // for a moment that it leads still.
 func TestLeaderPaused(t *testing.T) {
 	s := open(t, "leader", quick)
-	scale := func(replicas string) []string {
-		return []string{"-n", s.Operator, "scale", "deployment", s.Release, "--replicas=" + replicas}
-	}
-	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), scale("1")...) })
-	s.kubectl(scale("2")...)
+	s.scaler(s.Operator, s.Release)(2)
 	s.must(s.RolledOut(t.Context(), s.Operator, s.Release))
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
@@ -139,11 +135,8 @@ func TestPrometheusAway(t *testing.T) {
 	s := open(t, "prometheus", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
-	scale := func(replicas string) []string {
-		return []string{"-n", s.Operator, "scale", "deployment", s.Prometheus(), "--replicas=" + replicas}
-	}
-	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), scale("1")...) })
-	s.kubectl(scale("0")...)
+	scale := s.scaler(s.Operator, s.Prometheus())
+	scale(0)
 	s.kubectl("-n", s.Operator, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=serin-prometheus", "--timeout=60s")
 	before := s.route.values(t)
 	s.sleep(away)
@@ -157,7 +150,7 @@ func TestPrometheusAway(t *testing.T) {
 			t.Errorf("phase %s with %d failed checks: an outage is not a verdict", c.Status.Phase, c.Status.FailedChecks)
 		}
 	})
-	s.kubectl(scale("1")...)
+	scale(1)
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
 	s.wantWeights(0, 10, 20, 30, 40, 50, 0)

@@ -142,15 +142,10 @@ func TestOutageRouterCRD(t *testing.T) {
 	s := open(t, "crd", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
-	plane := func(replicas string) []string {
-		return []string{"-n", s.Gateway, "scale", "deployment", "gloo", "--replicas=" + replicas}
-	}
+	plane := s.scaler(s.Gateway, "gloo")
 	install := []string{"apply", "--server-side", "--force-conflicts", "-f", s.Path("e2e", "gateway", "crds", "routetables.yaml")}
-	t.Cleanup(func() {
-		_, _ = set.KubectlOutput(s.background(), install...)
-		_, _ = set.KubectlOutput(s.background(), plane("1")...)
-	})
-	s.kubectl(plane("0")...)
+	t.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), install...) })
+	plane(0)
 	s.kubectl("-n", s.Gateway, "wait", "--for=delete", "pod", "-l", "gloo=gloo", "--timeout=60s")
 	before := s.restarts()
 	s.kubectl("delete", "crd", "routetables.gateway.solo.io", "--timeout=1m")
@@ -170,7 +165,7 @@ func TestOutageRouterCRD(t *testing.T) {
 		return false, nil
 	}))
 	t.Logf("the route was back %v after its kind", time.Since(begin).Round(time.Second/10))
-	s.kubectl(plane("1")...)
+	plane(1)
 	s.must(s.RolledOut(t.Context(), s.Gateway, "gloo"))
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")

@@ -346,6 +346,19 @@ func (s *scene) kubectl(args ...string) {
 	s.must(err)
 }
 
+// scaler sizes a Deployment that all scenes share. Whatever becomes of this one, it has one pod again.
+func (s *scene) scaler(namespace, deployment string) (scale func(replicas int)) {
+	s.Helper()
+	args := func(replicas int) []string {
+		return []string{"-n", namespace, "scale", "deployment", deployment, fmt.Sprintf("--replicas=%d", replicas)}
+	}
+	s.Cleanup(func() { _, _ = set.KubectlOutput(s.background(), args(1)...) })
+	return func(replicas int) {
+		s.Helper()
+		s.kubectl(args(replicas)...)
+	}
+}
+
 // background is for what must be done when the scene's own time is over.
 func (s *scene) background() context.Context { return context.WithoutCancel(s.Context()) }
 

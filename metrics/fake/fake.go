@@ -28,7 +28,6 @@ type Provider struct {
 var (
 	_ metrics.Provider = (*Provider)(nil)
 	_ metrics.Bulk     = (*Provider)(nil)
-	_ metrics.Pinger   = (*Provider)(nil)
 )
 
 // New is a provider that has no data about anything.
@@ -123,26 +122,12 @@ func (p *Provider) Samples(ctx context.Context, selectors []metrics.Selector, wi
 	return out, nil
 }
 
-// Ping fails as everything does after Fail.
-func (p *Provider) Ping(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.reach(ctx, "")
-}
-
 func (p *Provider) ask(ctx context.Context, query string) error {
 	p.queries = append(p.queries, query)
-	if err := p.reach(ctx, query); err != nil {
-		return err
-	}
-	return withKind(p.errs[query], query)
-}
-
-func (p *Provider) reach(ctx context.Context, query string) error {
 	if ctx.Err() != nil {
 		return failure(metrics.ErrUnavailable, "the question was called off before an answer came", query)
 	}
-	return withKind(p.failure, query)
+	return withKind(cmp.Or(p.failure, p.errs[query]), query)
 }
 
 // withKind keeps the contract for errors that a test made up.

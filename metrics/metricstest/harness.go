@@ -40,9 +40,6 @@ func Run(t *testing.T, h Harness) {
 	t.Run("BadQuery", func(t *testing.T) { badQuery(t, h) })
 	t.Run("Unavailable", func(t *testing.T) { unavailable(t, h) })
 	t.Run("Concurrency", func(t *testing.T) { concurrency(t, h) })
-	if _, ok := h.Provider.(metrics.Pinger); ok {
-		t.Run("Ping", func(t *testing.T) { ping(t, h) })
-	}
 	if b, ok := h.Provider.(metrics.Bulk); ok {
 		t.Run("QueryAll", func(t *testing.T) { together(t, h, b) })
 		t.Run("Samples", func(t *testing.T) { samples(t, h, b) })

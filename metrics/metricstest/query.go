@@ -100,10 +100,3 @@ func concurrency(t *testing.T, h Harness) {
 	}
 	wg.Wait()
 }
-
-func ping(t *testing.T, h Harness) {
-	if err := h.Provider.(metrics.Pinger).Ping(t.Context()); err != nil {
-		t.Errorf("a backend that answers: %v", err)
-	}
-	checkError(t, h.Down.(metrics.Pinger).Ping(t.Context()), metrics.ErrUnavailable)
-}

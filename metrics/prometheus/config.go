@@ -29,7 +29,7 @@ const (
 	keyKey      = "tls.key"
 )
 
-// New builds a provider, which is a Bulk and a Pinger too. The address is the URL in front of
+// New builds a provider, which is a Bulk too. The address is the URL in front of
 // /api/v1; its parameters are sent along, such as Thanos's ?dedup=true.
 func New(cfg metrics.Config) (metrics.Provider, error) {
 	u, err := address(cfg.Address)

@@ -2,7 +2,6 @@ package prometheus_test
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -152,22 +151,6 @@ func TestOddAnswersToManyQueries(t *testing.T) {
 				if a.Err != nil && !strings.Contains(a.Err.Error(), []string{"first", "second"}[i]+")") {
 					t.Errorf("query %d is not named: %v", i, a.Err)
 				}
-			}
-		})
-	}
-}
-
-func TestPingIsUnavailableWhateverElseAnswers(t *testing.T) {
-	for name, h := range map[string]http.HandlerFunc{
-		"no data":     reply(200, isJSON, vector("[]")),
-		"a bad query": reply(400, isJSON, `{"status":"error","errorType":"bad_data","error":"oh"}`),
-		"a page":      reply(200, isHTML, "<html>"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			address := serve(t, h)
-			err := newProvider(t, metrics.Config{Address: address}).(metrics.Pinger).Ping(t.Context())
-			if !errors.Is(err, metrics.ErrUnavailable) || !strings.HasSuffix(err.Error(), "(at "+address+")") {
-				t.Errorf("got %v", err)
 			}
 		})
 	}

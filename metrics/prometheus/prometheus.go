@@ -25,7 +25,6 @@ type Provider struct {
 var (
 	_ metrics.Provider = (*Provider)(nil)
 	_ metrics.Bulk     = (*Provider)(nil)
-	_ metrics.Pinger   = (*Provider)(nil)
 	_ metrics.Factory  = New
 )
 
@@ -41,16 +40,6 @@ func (p *Provider) Query(ctx context.Context, query string) (metrics.Result, err
 		return metrics.Result{}, p.failure(query, err)
 	}
 	return r, nil
-}
-
-// Ping asks for a constant, which every server that speaks the API can answer, where the status
-// pages are Prometheus's own. Whatever else comes back, it is not a server to ask.
-func (p *Provider) Ping(ctx context.Context) error {
-	_, err := p.Query(ctx, "vector(1)")
-	if f := (*metrics.Failure)(nil); errors.As(err, &f) {
-		f.Kind, f.Query = metrics.ErrUnavailable, ""
-	}
-	return err
 }
 
 // ask leaves the time out of the question, so that a server whose clock differs from the operator's

@@ -72,7 +72,7 @@ func TestRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := plain
 			c.want(&want)
-			if err := newProvider(t, c.cfg).(metrics.Pinger).Ping(t.Context()); err != nil {
+			if _, err := newProvider(t, c.cfg).Query(t.Context(), "vector(1)"); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, last); diff != "" {
@@ -134,7 +134,7 @@ func TestServersThatTakeNoPOST(t *testing.T) {
 		}
 		record(w, r)
 	})
-	if err := newProvider(t, metrics.Config{Address: address}).(metrics.Pinger).Ping(t.Context()); err != nil {
+	if _, err := newProvider(t, metrics.Config{Address: address}).Query(t.Context(), "vector(1)"); err != nil {
 		t.Fatal(err)
 	}
 	if last.Method != http.MethodGet || last.Params != "query=vector%281%29" {

@@ -140,7 +140,7 @@ func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.Object
 		return err
 	}
 	hash := Hash(typed)
-	for _, cr := range s.sameTemplate(ctx, c, live, typed, all) {
+	for _, cr := range s.sameTemplate(ctx, c, live, typed, hash, all) {
 		have, err := entries(cr)
 		if err != nil {
 			return err
@@ -158,8 +158,7 @@ func (s Store) Take(ctx context.Context, c *v1beta1.Canary, target client.Object
 // sameTemplate finds the snapshots of a template, the promoted one first. Where no hash tells, it lets
 // the server default those that matter once more, unless they have other images: no default explains
 // that. A server that cannot say leaves the template new, which is the safe side.
-func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, typed *corev1.PodTemplateSpec, all []appsv1.ControllerRevision) []*appsv1.ControllerRevision {
-	hash := Hash(typed)
+func (s Store) sameTemplate(ctx context.Context, c *v1beta1.Canary, live *unstructured.Unstructured, typed *corev1.PodTemplateSpec, hash string, all []appsv1.ControllerRevision) []*appsv1.ControllerRevision {
 	found := recognised(c, all, hash)
 	if len(found) > 0 {
 		return found

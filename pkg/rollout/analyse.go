@@ -72,7 +72,7 @@ func (p *plan) routeHeld() bool {
 	r := p.status.Rollout
 	switch {
 	case p.Route.Rejected != "":
-		p.stall(p.routeRejected())
+		p.stall(p.routeRejected("the route"))
 	case p.Route.Problem != nil:
 		p.stall(*p.Route.Problem)
 	case p.routeHolds(p.status.CanaryWeight):

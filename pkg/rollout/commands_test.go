@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -106,20 +107,9 @@ var steered = []scene{
 		edit: func(c *v1beta1.Canary) { c.Spec.SkipAnalysis, c.Spec.Analysis.BakeTime = true, "2m" },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(60*time.Second, "6.0.0") }},
 	{name: "a fix after a bake that went back cold", lasts: 25 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
-		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "1m" },
-		play: func(s *sim) {
-			failBakeCold(s)
-			s.setImage(4*time.Minute, "6.0.2")
-			s.user(4*time.Minute, "errors end", func() { s.reply = healthy })
-		}},
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "1m" }, play: failBakeCold(4 * time.Minute)},
 	{name: "another fix after a bake that went back cold", lasts: 40 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.3",
-		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "1m" },
-		play: func(s *sim) {
-			failBakeCold(s)
-			s.setImage(15*time.Minute, "6.0.2")
-			s.user(20*time.Minute, "errors end", func() { s.reply = healthy })
-			s.setImage(20*time.Minute, "6.0.3")
-		}},
+		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "1m" }, play: failBakeCold(15*time.Minute, 20*time.Minute)},
 	{name: "a newer revision while it bakes", lasts: 5 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.2",
 		edit: func(c *v1beta1.Canary) { c.Spec.Analysis.BakeTime = "30s" },
 		play: func(s *sim) { s.setImage(30*time.Second, "6.0.1"); s.setImage(85*time.Second, "6.0.2") }},
@@ -132,13 +122,20 @@ var steered = []scene{
 }
 
 // failBakeCold fails a bake whose warm pods have died, and whose primary does not get back to what they ran.
-func failBakeCold(s *sim) {
-	s.setImage(30*time.Second, "6.0.1")
-	s.user(80*time.Second, "6.0.0 does not start any more, its warm pods die, and errors begin", func() {
-		s.broken["podinfo-6.0.0"] = true
-		s.die("canary")
-		s.reply = succeedingAt(90)
-	})
+// Fixes come at these times, and errors end with the last of them.
+func failBakeCold(fixes ...time.Duration) func(*sim) {
+	return func(s *sim) {
+		s.setImage(30*time.Second, "6.0.1")
+		s.user(80*time.Second, "6.0.0 does not start any more, its warm pods die, and errors begin", func() {
+			s.broken["podinfo-6.0.0"] = true
+			s.die("canary")
+			s.reply = succeedingAt(90)
+		})
+		for i, at := range fixes {
+			s.setImage(at, fmt.Sprintf("6.0.%d", i+2))
+		}
+		s.user(fixes[len(fixes)-1], "errors end", func() { s.reply = healthy })
+	}
 }
 
 // TestCommandsThatMakeNoSense: each is refused with the reason, and changes nothing.

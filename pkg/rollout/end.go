@@ -104,7 +104,7 @@ func (p *plan) shiftBack() {
 	case stepping && p.Now.Before(r.NextCheckAt.Time):
 		p.wakeAt(r.NextCheckAt.Time)
 	case p.Route.Rejected != "" && (stepping || !left):
-		p.stall(Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route back to the primary: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)})
+		p.stall(p.routeRejected("the route back to the primary"))
 	case p.Route.Problem != nil && !p.routeHolds(p.status.CanaryWeight) && (stepping || !left):
 		p.stall(*p.Route.Problem)
 	case stepping && !p.routeHolds(p.status.CanaryWeight):

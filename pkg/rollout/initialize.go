@@ -126,7 +126,7 @@ func (p *plan) routeToPrimary() {
 		p.stall(*p.Route.Problem)
 		return
 	case p.Route.Rejected != "":
-		p.stall(p.routeRejected())
+		p.stall(p.routeRejected("the route"))
 		return
 	}
 	if !p.routeHolds(0) {
@@ -183,9 +183,9 @@ func (p *plan) routeHolds(weight v1beta1.Weight) bool {
 	return p.Route.Exists && p.Route.Rejected == "" && p.Route.CanaryWeight == weight && p.Route.Rules == rulesOf(p.status)
 }
 
-// routeRejected is the proxy's refusal, in its own words.
-func (p *plan) routeRejected() Problem {
-	return Problem{"RouteRejected", fmt.Sprintf("the gateway rejected the route: %s. Mend the route; Serin goes on by itself", p.Route.Rejected)}
+// routeRejected is the proxy's refusal of a route, in its own words.
+func (p *plan) routeRejected(route string) Problem {
+	return Problem{"RouteRejected", fmt.Sprintf("the gateway rejected %s: %s. Mend the route; Serin goes on by itself", route, p.Route.Rejected)}
 }
 
 // describe names what a clone runs, as far as the clone itself tells.

@@ -31,11 +31,8 @@ func (r *Router) Rules(canary types.NamespacedName) v1beta1.RouteRules {
 }
 
 // EditRules breaks the rules as another tool would: they are not those any more that were set.
-func (r *Router) EditRules(canary types.NamespacedName, writer string) {
-	r.alter(canary, func(rt *route) {
-		rt.state.Rules, rt.state.LastWriter = "edited", writer
-		rt.rules = v1beta1.RouteRules{}
-	})
+func (r *Router) EditRules(canary types.NamespacedName) {
+	r.alter(canary, func(rt *route) { rt.state.Rules, rt.rules = "edited", v1beta1.RouteRules{} })
 }
 
 // Shifts lists every change of the canary's weights that the proxy took, oldest first: ours and others'.
@@ -63,11 +60,9 @@ func (r *Router) Writes() int {
 	return r.writes
 }
 
-// Edit changes the weights as another tool would: its name shows as the last writer, the stamp stays.
-func (r *Router) Edit(canary types.NamespacedName, w router.Weights, writer string) {
-	r.alter(canary, func(rt *route) {
-		rt.state.Weights, rt.state.LastWriter = w, writer
-	})
+// Edit changes the weights as another tool would: the stamp stays.
+func (r *Router) Edit(canary types.NamespacedName, w router.Weights) {
+	r.alter(canary, func(rt *route) { rt.state.Weights = w })
 }
 
 // Reject makes the proxy refuse, in these words and until Accept, what it does not follow yet.

@@ -72,7 +72,7 @@ func (r *Router) Ensure(_ context.Context, t router.Target, s router.Stamp) erro
 		return nil
 	}
 	return r.write(t.Canary, version, func(rt *route) {
-		rt.state = router.State{Exists: true, Weights: router.Split(0), Stamp: s, Verdict: router.NotKnown, LastWriter: v1beta1.FieldManager}
+		rt.state = router.State{Exists: true, Weights: router.Split(0), Stamp: s, Verdict: router.NotKnown}
 		rt.rules, rt.released = v1beta1.RouteRules{}, false
 	})
 }
@@ -111,7 +111,7 @@ func (r *Router) Set(_ context.Context, t router.Target, w router.Traffic, s rou
 	}
 	return r.write(t.Canary, version, func(rt *route) {
 		rt.state.Stamp, rt.rules = s, w.Rules
-		rt.state.Weights, rt.state.Rules, rt.state.LastWriter = w.Weights, w.Rules.Digest(), v1beta1.FieldManager
+		rt.state.Weights, rt.state.Rules = w.Weights, w.Rules.Digest()
 	})
 }
 

@@ -20,7 +20,7 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if problem := rt.taken(); problem != nil {
 		return router.State{Problems: []router.Problem{*problem}}, nil
 	}
-	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(rt.live), LastWriter: object.LastWriter(rt.live, "rules")}
+	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(rt.live)}
 	if len(rt.bases()) == 0 {
 		return st, nil
 	}

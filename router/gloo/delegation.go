@@ -101,10 +101,10 @@ func (r *Router) tablesOf(ctx context.Context, key string) ([]*unstructured.Unst
 	return []*unstructured.Unstructured{table}, nil
 }
 
-// list reads objects of a kind without copying them: there can be thousands.
+// list reads objects of a kind.
 func (r *Router) list(ctx context.Context, kind schema.GroupVersionKind, opts ...client.ListOption) ([]*unstructured.Unstructured, error) {
 	list := api.NewList(kind)
-	if err := r.client.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
+	if err := r.client.List(ctx, list, opts...); err != nil {
 		return nil, fmt.Errorf("list %ss: %w", kind.Kind, err)
 	}
 	found := make([]*unstructured.Unstructured, len(list.Items))

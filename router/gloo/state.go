@@ -24,7 +24,7 @@ func (r *Router) Get(ctx context.Context, t router.Target) (router.State, error)
 	if problem := tb.taken(); problem != nil {
 		return router.State{Problems: []router.Problem{*problem}}, nil
 	}
-	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(tb.live), LastWriter: object.LastWriter(tb.live, "routes")}
+	st := router.State{Verdict: router.NotKnown, Stamp: object.StampOf(tb.live)}
 	if !tb.hasOurs() {
 		return st, nil
 	}
@@ -105,23 +105,23 @@ func (f *findings) judge(u *unstructured.Unstructured, v verdict) {
 // concerns reports whether Gloo's words name the table, an Upstream of this target, or a route of a
 // VirtualService above: that is what Gloo calls the routes of the tables below it.
 func (f *findings) concerns(reason string) bool {
-	ours := []string{f.prefix(primary), f.prefix(canary), "rt:" + f.Canary.Namespace + "_" + f.Apex + "_route"}
+	ours := []string{f.Canary.Namespace + "." + f.Apex, f.prefix(primary), f.prefix(canary)}
 	for _, vs := range f.parents {
 		ours = append(ours, vs.GetNamespace()+"_"+vs.GetName()+"-route-")
 	}
-	return containsWord(reason, f.Canary.Namespace+"."+f.Apex) ||
-		slices.ContainsFunc(ours, func(name string) bool { return strings.Contains(reason, name) })
+	return strings.Contains(reason, "rt:"+f.Canary.Namespace+"_"+f.Apex+"_route") ||
+		slices.ContainsFunc(ours, func(name string) bool { return containsName(reason, name) })
 }
 
-// containsWord finds a name that is not part of a longer one.
-func containsWord(text, name string) bool {
+// containsName finds a name that is not part of a longer one. Of one that ends in a dash the rest may be anything.
+func containsName(text, name string) bool {
 	for rest := text; ; {
 		i := strings.Index(rest, name)
 		if i < 0 {
 			return false
 		}
 		before, after := rest[:i], rest[i+len(name):]
-		if !endsInName(before) && !startsWithName(after) {
+		if !endsInName(before) && (strings.HasSuffix(name, "-") || !startsWithName(after)) {
 			return true
 		}
 		rest = after

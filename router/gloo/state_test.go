@@ -57,6 +57,12 @@ func TestVerdicts(t *testing.T) {
 		"the proxy's rejection names others": {
 			table: below(int64(2), others), verdict: router.NotKnown, problems: []string{"ProxyRejected*"},
 		},
+		"the proxy's rejection names an Upstream with ours in its name": {
+			table: below("Rejected", "*v1.Upstream { my.my-apps-podinfo-canaryupstream-9898 } not found"), verdict: router.NotKnown, problems: []string{"ProxyRejected*"},
+		},
+		"the proxy's rejection names a VirtualService with ours in its name": {
+			table: below("Rejected", "Route Name: my-gloo-system_default-route-0-matcher-0"), verdict: router.NotKnown, problems: []string{"ProxyRejected*"},
+		},
 		"the same words on table and parent are one problem": {
 			table: below("Rejected", others), parent: below("Rejected", others), verdict: router.NotKnown, problems: []string{"ProxyRejected*"},
 		},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -107,7 +108,7 @@ func (r *Releaser) follow(ctx context.Context) error {
 	defer work.Wait()
 	for {
 		if err := r.turn(ctx, &work); err != nil && ctx.Err() == nil {
-			return err
+			fmt.Fprintf(r.Out, "%v; looking again\n", err)
 		}
 		if len(r.seen) == 0 {
 			return r.unreleased()
@@ -133,7 +134,7 @@ func (r *Releaser) turn(ctx context.Context, work *sync.WaitGroup) error {
 	for i := range now {
 		live[client.ObjectKeyFromObject(&now[i])] = &now[i]
 	}
-	operators := sync.OnceValue(func() operators { return r.operators(ctx) })
+	operators := sync.OnceValues(func() (operators, error) { return r.operators(ctx) })
 	for name, p := range r.seen {
 		c := live[name]
 		switch {
@@ -154,15 +155,22 @@ func (r *Releaser) turn(ctx context.Context, work *sync.WaitGroup) error {
 				fmt.Fprintf(r.Out, "%s: %s\n", name, w)
 			}
 			p.version, p.reason, p.at = c.ResourceVersion, w, time.Now()
-		case p.forced, time.Since(p.at) <= cmp.Or(r.Patience, patience), operators().workOn(c, r.Force):
-		case r.Force:
-			p.forced = true
-			fmt.Fprintf(r.Out, "%s: no operator works on it: it is released from here\n", name)
-			work.Go(func() { r.force(ctx, name) })
+		case p.forced, time.Since(p.at) <= cmp.Or(r.Patience, patience):
 		default:
-			r.leave(name, "no operator works on it; with --force it is released from here")
-			delete(r.seen, name)
-			continue
+			o, err := operators()
+			switch {
+			case err != nil:
+				return err
+			case o.workOn(c, r.Force):
+			case r.Force:
+				p.forced = true
+				fmt.Fprintf(r.Out, "%s: no operator works on it: it is released from here\n", name)
+				work.Go(func() { r.force(ctx, name) })
+			default:
+				r.leave(name, "no operator works on it; with --force it is released from here")
+				delete(r.seen, name)
+				continue
+			}
 		}
 		r.seen[name] = p
 	}
@@ -231,16 +239,19 @@ type operators struct {
 	known  bool
 }
 
-func (r *Releaser) operators(ctx context.Context) operators {
+func (r *Releaser) operators(ctx context.Context) (operators, error) {
 	o := operators{known: true}
 	for _, namespace := range r.LeaseNamespaces {
 		var l coordinationv1.LeaseList
 		err := r.Client.List(ctx, &l, client.InNamespace(namespace), client.HasLabels{leases.ScopeLabel})
+		if err != nil && !apierrors.IsForbidden(err) {
+			return o, fmt.Errorf("list the Leases of operators: %w", err)
+		}
 		o.known = o.known && err == nil
 		o.leases = append(o.leases, l.Items...)
 	}
 	o.leases = slices.DeleteFunc(o.leases, func(l coordinationv1.Lease) bool { return !leases.Alive(&l, time.Now()) })
-	return o
+	return o, nil
 }
 
 // workOn is true where an operator works on a canary. One that cannot be seen may be waiting for pods, up to

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,6 +95,24 @@ func TestWithoutAnOperator(t *testing.T) {
 	}
 }
 
+// looking ends a context with the third look at the Leases, which has shown that there is no end to the waiting. Whoever
+// may not read them is told why.
+func looking(c client.WithWatch, end func(), refused error) client.WithWatch {
+	looks := 0
+	return interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+		if _, ok := l.(*coordinationv1.LeaseList); !ok {
+			return c.List(ctx, l, opts...)
+		}
+		if looks++; looks == 3 {
+			defer end()
+		}
+		if refused != nil {
+			return refused
+		}
+		return c.List(ctx, l, opts...)
+	}})
+}
+
 // TestAnOperatorThatIsThereIsWaitedFor, also where it is slow. One of another namespace or shard is none.
 func TestAnOperatorThatIsThereIsWaitedFor(t *testing.T) {
 	c := makeClient(t)
@@ -102,13 +123,13 @@ func TestAnOperatorThatIsThereIsWaitedFor(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			o := stranded(t, c)
 			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "serin-leader", Labels: leases.Labels(test.scope, test.shard)},
-				Spec: coordinationv1.LeaseSpec{HolderIdentity: new("pod-1"), LeaseDurationSeconds: new(int32(60)), RenewTime: new(metav1.NowMicro())}}
+				Spec: coordinationv1.LeaseSpec{HolderIdentity: new("pod-1"), LeaseDurationSeconds: new(int32(3600)), RenewTime: new(metav1.NowMicro())}}
 			if err := c.Create(t.Context(), lease); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := hasty(c, &bytes.Buffer{}, o.Namespace).Run(ctx)
+			err := hasty(looking(c, cancel, nil), &bytes.Buffer{}, o.Namespace).Run(ctx)
 			if _, ok := errors.AsType[Unreleased](err); !ok || strings.Contains(err.Error(), "no operator works on it") == test.waits {
 				t.Errorf("%v", err)
 			}
@@ -120,12 +141,6 @@ func TestAnOperatorThatIsThereIsWaitedFor(t *testing.T) {
 // for pods, and is not told that there is none.
 func TestAnOperatorThatCannotBeSeenHasItsTime(t *testing.T) {
 	c := makeClient(t)
-	blind := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
-		if _, ok := l.(*coordinationv1.LeaseList); ok {
-			return errors.New("forbidden")
-		}
-		return c.List(ctx, l, opts...)
-	}})
 	for sentence, test := range map[string]struct {
 		until time.Duration
 		waits bool
@@ -136,13 +151,36 @@ func TestAnOperatorThatCannotBeSeenHasItsTime(t *testing.T) {
 			if err := c.Status().Update(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := hasty(blind, &bytes.Buffer{}, o.Namespace).Run(ctx)
+			err := hasty(looking(c, cancel, apierrors.NewForbidden(schema.GroupResource{Resource: "leases"}, "", nil)), &bytes.Buffer{}, o.Namespace).Run(ctx)
 			if err == nil || strings.Contains(err.Error(), "no operator works on it") == test.waits {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestAServerThatIsAwayForAMoment has not said that there is no operator, and ends no release.
+func TestAServerThatIsAwayForAMoment(t *testing.T) {
+	c := makeClient(t)
+	o := stranded(t, c)
+	lists := map[string]int{}
+	away := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+		kind := fmt.Sprintf("%T", l)
+		if lists[kind]++; lists[kind] == 2 {
+			return errors.New("connection refused")
+		}
+		return c.List(ctx, l, opts...)
+	}})
+	lists["*v1.LeaseList"] = 1 // the first that is asked for
+	var out bytes.Buffer
+	err := hasty(away, &out, o.Namespace).Run(t.Context())
+	if _, ok := errors.AsType[Unreleased](err); !ok || !strings.Contains(err.Error(), "no operator works on it") || lists["*v1.LeaseList"] != 3 {
+		t.Errorf("%v after %v lists\n%s", err, lists, &out)
+	}
+	if n := strings.Count(out.String(), "connection refused; looking again"); n != 2 {
+		t.Errorf("it was said %d times\n%s", n, &out)
 	}
 }
 

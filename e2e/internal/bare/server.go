@@ -24,6 +24,8 @@ type Server struct {
 	Config *rest.Config
 	// Kubeconfig is the path of the operator's.
 	Kubeconfig string
+	// Etcd is the address of etcd, which asks nobody who they are.
+	Etcd string
 
 	env      *envtest.Environment
 	audit    string
@@ -60,10 +62,13 @@ func Start(dir, source, userAgent string) (*Server, error) {
 		Set("audit-policy-file", policyFile).Set("audit-log-path", s.audit).Set("audit-log-format", "json").
 		Set("audit-log-maxsize", "10000").             // MiB: none is put aside
 		Set("service-cluster-ip-range", "10.0.0.0/16") // three Services for each of many thousand canaries
+	s.env.ControlPlane.Etcd = &envtest.Etcd{}
+	s.env.ControlPlane.Etcd.Configure().Set("quota-backend-bytes", "8589934592") // 8 GiB: many thousand canaries
 	config, err := s.env.Start()
 	if err != nil {
 		return nil, fmt.Errorf("start the API server: %w", err)
 	}
+	s.Etcd = s.env.ControlPlane.Etcd.URL.String()
 	s.Config = rest.CopyConfig(config)
 	s.Config.UserAgent, s.Config.QPS = userAgent, -1
 	if err := s.writeKubeconfig(); err != nil {

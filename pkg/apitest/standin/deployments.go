@@ -81,13 +81,13 @@ func (k *kubelet) keep(ctx context.Context, o owner, report func(pods) error) (r
 
 func (k *kubelet) pods(ctx context.Context, o owner, hash string) (pods, error) {
 	var l corev1.PodList
-	if err := k.client.List(ctx, &l, client.InNamespace(o.GetNamespace())); err != nil {
+	if err := k.client.List(ctx, &l, client.InNamespace(o.GetNamespace()), client.MatchingFields{byOwner: string(o.GetUID())}); err != nil {
 		return pods{}, err
 	}
 	var have pods
 	for _, p := range l.Items {
 		switch {
-		case !metav1.IsControlledBy(&p, o), !p.DeletionTimestamp.IsZero():
+		case !p.DeletionTimestamp.IsZero():
 		case p.Labels[hashLabel] == hash:
 			have.fresh = append(have.fresh, p)
 		default:

@@ -50,7 +50,7 @@ func (e *endpoints) Reconcile(ctx context.Context, req reconcile.Request) (recon
 
 func (e *endpoints) slice(ctx context.Context, svc *corev1.Service) (*discoveryv1.EndpointSlice, error) {
 	var l corev1.PodList
-	if err := e.client.List(ctx, &l, client.InNamespace(svc.Namespace), client.MatchingLabels(svc.Spec.Selector)); err != nil {
+	if err := e.client.List(ctx, &l, client.InNamespace(svc.Namespace), client.MatchingLabels(svc.Spec.Selector), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(l.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })

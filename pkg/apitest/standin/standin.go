@@ -15,6 +15,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -100,10 +102,22 @@ func Run(ctx context.Context, cfg *rest.Config, o Options) error {
 	return mgr.Start(ctx)
 }
 
+// byOwner is the index of pods by the UID of the workload that they are of.
+const byOwner = "owner"
+
 func setup(mgr ctrl.Manager, o Options) error {
 	many := controller.Options{MaxConcurrentReconciles: o.Workers}
 	c := mgr.GetClient()
-	err := ctrl.NewControllerManagedBy(mgr).Named("deployments").WithOptions(many).
+	err := mgr.GetFieldIndexer().IndexField(context.Background(), &corev1.Pod{}, byOwner, func(pod client.Object) []string {
+		if owner := metav1.GetControllerOf(pod); owner != nil {
+			return []string{string(owner.UID)}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = ctrl.NewControllerManagedBy(mgr).Named("deployments").WithOptions(many).
 		For(&appsv1.Deployment{}).Owns(&corev1.Pod{}).
 		Complete(&deployments{kubelet{Options: o, client: c}})
 	if err != nil {
@@ -122,17 +136,19 @@ func setup(mgr ctrl.Manager, o Options) error {
 		Complete(&endpoints{client: c})
 }
 
-// servicesOf maps a pod to all Services of its namespace: there are few, and one that lost a pod no
-// longer selects it.
+// servicesOf maps a pod to the Services that select it. One that a change of labels takes it from is mapped
+// to by what the pod was before.
 func servicesOf(c client.Client) handler.MapFunc {
 	return func(ctx context.Context, pod client.Object) []reconcile.Request {
 		var l corev1.ServiceList
-		if err := c.List(ctx, &l, client.InNamespace(pod.GetNamespace())); err != nil {
+		if err := c.List(ctx, &l, client.InNamespace(pod.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 			return nil
 		}
-		requests := make([]reconcile.Request, 0, len(l.Items))
+		var requests []reconcile.Request
 		for i := range l.Items {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&l.Items[i])})
+			if labels.SelectorFromSet(l.Items[i].Spec.Selector).Matches(labels.Set(pod.GetLabels())) {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&l.Items[i])})
+			}
 		}
 		return requests
 	}

@@ -4,7 +4,6 @@
 package object
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -82,19 +81,4 @@ func StampOf(u *unstructured.Unstructured) router.Stamp {
 // SetStamp marks an object with the transition that it is written for.
 func SetStamp(u *unstructured.Unstructured, s router.Stamp) {
 	SetAnnotations(u, map[string]string{v1beta1.TransitionAnnotation: strconv.FormatInt(int64(s), 10)})
-}
-
-// LastWriter is the field manager that last wrote a field of spec; "" where a cache drops that
-// bookkeeping.
-func LastWriter(u *unstructured.Unstructured, field string) string {
-	var last metav1.ManagedFieldsEntry
-	for _, m := range u.GetManagedFields() {
-		if m.FieldsV1 == nil || m.Time == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:`+field+`"`)) {
-			continue
-		}
-		if last.Time == nil || !m.Time.Before(last.Time) {
-			last = m
-		}
-	}
-	return last.Manager
 }
