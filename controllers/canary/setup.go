@@ -127,6 +127,7 @@ const (
 	indexService    = "spec.service"
 	indexAutoscaler = "spec.autoscalerRef"
 	indexAlert      = "spec.analysis.alerts.providerRef"
+	indexTemplate   = "spec.analysis.metrics.templateRef"
 	indexDependsOn  = "spec.dependsOn"
 	indexGroup      = "spec.concurrency.group"
 	indexLimit      = "spec.concurrency"
@@ -232,6 +233,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 		indexLimit:     limitOf,
 		indexService:   func(c *v1beta1.Canary) []string { return []string{c.ApexName()} },
 		indexAlert:     alertKeys,
+		indexTemplate:  templateKeys,
 
 		router.IndexUpstream: router.UpstreamOf,
 		indexAutoscaler: func(c *v1beta1.Canary) []string {
@@ -276,7 +278,7 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
 		Watches(&appsv1.ControllerRevision{}, byLabel).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
-		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.allIn)).
+		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.asking)).
 		Watches(&v1beta1.AlertProvider{}, handler.EnqueueRequestsFromMapFunc(r.alerted)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)})
@@ -346,9 +348,9 @@ func (r *Reconciler) mapTo(index string, key func(client.Object) string) handler
 	})
 }
 
-// allIn wakes all canaries: any of them may use a template, of whatever namespace.
-func (r *Reconciler) allIn(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.find(ctx, "")
+// asking wakes the canaries, of whatever namespace, that name a MetricTemplate.
+func (r *Reconciler) asking(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.find(ctx, "", client.MatchingFields{indexTemplate: client.ObjectKeyFromObject(o).String()})
 }
 
 // allBeside wakes the canaries of the object's namespace.
@@ -372,6 +374,19 @@ func alertKeys(c *v1beta1.Canary) []string {
 	var keys []string
 	for _, a := range c.Spec.Analysis.Alerts {
 		keys = append(keys, providerKey(c, a).String())
+	}
+	return keys
+}
+
+func templateKeys(c *v1beta1.Canary) []string {
+	if c.Spec.Analysis == nil {
+		return nil
+	}
+	var keys []string
+	for _, m := range c.Spec.Analysis.Metrics {
+		if m.TemplateRef != nil {
+			keys = append(keys, templateKey(c, m).String())
+		}
 	}
 	return keys
 }
