@@ -10,7 +10,7 @@ import (
 // TestSupersession rolls out a second revision in the midst of the first: nobody meets it before its
 // own first step.
 func TestSupersession(t *testing.T) {
-	s := openBoth(t, "supersession", quick)
+	s := open(t, "supersession", quick)
 	begin := time.Now()
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
@@ -40,7 +40,7 @@ func TestSupersession(t *testing.T) {
 
 // TestRevert puts back in mid-run what serves: there is nothing to analyse.
 func TestRevert(t *testing.T) {
-	s := openBoth(t, "revert", quick)
+	s := open(t, "revert", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	begin := time.Now()

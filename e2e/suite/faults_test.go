@@ -20,7 +20,7 @@ import (
 // TestOperatorKilled kills the operator in mid-step. The next one goes on where it was, once the Lease
 // of the dead one has run out.
 func TestOperatorKilled(t *testing.T) {
-	s := openBoth(t, "killed", quick)
+	s := open(t, "killed", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	s.killOperator()
@@ -51,7 +51,7 @@ func (s *scene) operators() []corev1.Pod {
 // TestLeaderPaused stops the leader in mid-step until another one leads, and lets it go on: it believes
 // for a moment that it leads still.
 func TestLeaderPaused(t *testing.T) {
-	s := openBoth(t, "leader", quick)
+	s := open(t, "leader", quick)
 	s.scaler(s.Operator, s.Release)(2)
 	s.must(s.RolledOut(t.Context(), s.Operator, s.Release))
 	s.setImage("6.0.1")
@@ -100,7 +100,7 @@ data: %s
 // such a step does not count.
 func TestGatewayPaused(t *testing.T) {
 	const away = 40 * time.Second
-	s := openBoth(t, "paused", quick)
+	s := open(t, "paused", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.
@@ -143,11 +143,13 @@ func TestPrometheusAway(t *testing.T) {
 	if after := s.route.values(t); len(after) > len(before)+1 {
 		t.Errorf("weights %v became %v without any measurement", before, after)
 	}
-	c, err := s.Canary(t.Context(), s.ns)
-	s.must(err)
-	if c.Status.FailedChecks != 0 || c.Status.Phase != v1beta1.PhaseProgressing {
-		t.Errorf("phase %s with %d failed checks: an outage is not a verdict", c.Status.Phase, c.Status.FailedChecks)
-	}
+	s.both(func(s *scene) {
+		c, err := s.Canary(t.Context(), s.ns)
+		s.must(err)
+		if c.Status.FailedChecks != 0 || c.Status.Phase != v1beta1.PhaseProgressing {
+			t.Errorf("phase %s with %d failed checks: an outage is not a verdict", c.Status.Phase, c.Status.FailedChecks)
+		}
+	})
 	scale(1)
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")

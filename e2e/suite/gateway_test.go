@@ -14,6 +14,8 @@ type gateway struct {
 	namespace, name string
 	// reaction is more than it needs from a route to its proxy.
 	reaction time.Duration
+	// withoutGRPC has no users of gRPC.
+	withoutGRPC bool
 	// samples are applied before the Canary.
 	samples []string
 	// provider is the Canary's, and route what its spec.service says besides of the route; HOST stands

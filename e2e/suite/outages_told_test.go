@@ -169,9 +169,10 @@ func TestOutageHooks(t *testing.T) {
 	t.Parallel()
 	s := prepare(t, "hooks")
 	t.Cleanup(func() { s.must(set.Misbehave(s.background(), "hook", event.Fault{})) })
-	s.applySamples(s.gateway.samples...)
-	s.apply(strings.TrimSuffix(fmt.Sprintf(canaryManifest, s.ns, quick.interval, quick.threshold, quick.max, quick.step, quick.latency), "\n") +
-		fmt.Sprintf(hangingHooks, s.HookURL()))
+	s.both(func(s *scene) {
+		s.applySamples(s.gateway.samples...)
+		s.apply(strings.TrimSuffix(quick.canary(), "\n") + fmt.Sprintf(hangingHooks, s.HookURL()))
+	})
 	s.open()
 	other := open(t, "hooks-beside", quick)
 	other.setImage("6.0.1")

@@ -58,8 +58,8 @@ func (s *scene) program(pod corev1.Pod, name string) process {
 // daemon is one of the cluster's own, all of which are one program with the daemon's name as its verb.
 func (s *scene) daemon(name string) process {
 	s.Helper()
-	for _, p := range s.processes("/serin/daemons") {
-		if len(p.argv) > 1 && p.argv[1] == name {
+	for _, p := range s.processes("") { // one that a scene has started again is in no group of the cluster's
+		if len(p.argv) > 1 && filepath.Base(p.argv[0]) == "kube" && p.argv[1] == name {
 			return p
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPromotion(t *testing.T) {
-	s := openBoth(t, "promotion", fine)
+	s := open(t, "promotion", fine)
 	s.setImage("6.0.1")
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
@@ -22,7 +22,7 @@ func TestPromotion(t *testing.T) {
 // TestAdoption turns a Deployment that serves into a template while users reach it through its Service,
 // with no gateway between.
 func TestAdoption(t *testing.T) {
-	s := prepareBoth(t, "adoption")
+	s := prepare(t, "adoption")
 	s.both(func(s *scene) {
 		s.must(s.RolledOut(t.Context(), s.ns, "podinfo"))
 		s.loadDirect("users")

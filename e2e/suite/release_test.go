@@ -2,6 +2,7 @@ package suite
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,12 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
-	"github.com/serin-dev/serin/e2e/load/stream"
 )
 
 // TestDeletion deletes the Canary in the midst of a rollout: podinfo serves by itself again, with what
 // was promoted, to users of the gateway and of its Service.
-func TestDeletion(t *testing.T) { openBoth(t, "deletion", quick).letsGo() }
+func TestDeletion(t *testing.T) { open(t, "deletion", quick).letsGo() }
 
 func (s *scene) letsGo() {
 	s.Helper()
@@ -32,16 +32,18 @@ func (s *scene) letsGo() {
 // TestUninstall uninstalls the chart while podinfo is under load.
 func TestUninstall(t *testing.T) {
 	s := open(t, "uninstall", quick)
-	s.loadDirect("direct")
+	s.both(func(s *scene) { s.loadDirect("direct") })
 	t.Cleanup(func() { s.must(s.InstallOperator(s.background())) })
 	begin := time.Now()
 	s.must(s.UninstallOperator(t.Context()))
 	t.Logf("uninstalled after %v", time.Since(begin).Round(time.Second/10))
-	c, err := s.Canary(t.Context(), s.ns)
-	s.must(err)
-	if c.Status.Phase != v1beta1.PhaseTerminated || len(c.Finalizers) > 0 {
-		t.Errorf("phase %s, finalizers %v: want it released", c.Status.Phase, c.Finalizers)
-	}
+	s.both(func(s *scene) {
+		c, err := s.Canary(t.Context(), s.ns)
+		s.must(err)
+		if c.Status.Phase != v1beta1.PhaseTerminated || len(c.Finalizers) > 0 {
+			t.Errorf("phase %s, finalizers %v: want it released", c.Status.Phase, c.Finalizers)
+		}
+	})
 	s.handedBack("6.0.0")
 }
 
@@ -58,16 +60,11 @@ func (s *scene) deleteCanaries(options ...string) {
 	})
 }
 
-// loadDirect sends requests to podinfo's Service, with no gateway between.
+// loadDirect lets users in to podinfo's Service, with no gateway between.
 func (s *scene) loadDirect(name string) {
 	s.Helper()
-	direct, err := s.At(s.Context(), s.ns, "podinfo", "", "/version", userRate)
-	s.must(err)
-	if s.protocol != stream.HTTP1 {
-		direct.Protocol, direct.Rate = s.protocol, otherRate
-	}
-	s.must(s.WaitServing(s.Context(), direct))
-	s.load(name, direct)
+	direct := s.to(s.ns, "podinfo", "", "/version", userRate)
+	s.loadUsers(name, direct, strings.NewReplacer("http:", "https:", ":9898/", ":9899/").Replace(direct.URL))
 }
 
 // handedBack asserts that nothing of Serin is left and that users get one version. The pods of the

@@ -10,7 +10,7 @@ import (
 )
 
 func TestRollbackByErrors(t *testing.T) {
-	s := openBoth(t, "errors", quick)
+	s := open(t, "errors", quick)
 	spec := s.through("/status/500", faultRate)
 	spec.Expect = http.StatusInternalServerError
 	s.rollsBack(spec, "request-success-rate")
@@ -29,9 +29,7 @@ func (s *scene) rollsBack(faults stream.Spec, because string) {
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 10)
 	s.load("faults", faults)
-	if s.grpc != nil { // podinfo fails nobody there: somebody aborts it
-		s.grpc.command("abort")
-	}
+	s.grpc.command("abort") // podinfo fails nobody there
 	c := s.untilEnded("6.0.1", v1beta1.OutcomeFailed)
 	if c.Status.Phase != v1beta1.PhaseFailed || c.Status.CanaryWeight != 0 {
 		s.Errorf("phase %s at weight %s, want Failed at 0", c.Status.Phase, c.Status.CanaryWeight)

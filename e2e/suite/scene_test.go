@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -17,8 +16,8 @@ import (
 )
 
 const (
-	userRate  = 200
-	otherRate = 50 // by the newer protocols, each
+	userRate  = 100 // over HTTP/1.1; 200 with those of the newer protocols
+	otherRate = 50  // over HTTP/2 and over gRPC, each
 	faultRate = 10
 	// settle is what the answers to the last requests may take to be counted.
 	settle = 3 * time.Second
@@ -52,7 +51,8 @@ type scene struct {
 	tag      string // that was set last
 	// protocol of its users.
 	protocol string
-	// grpc is the same podinfo for users of gRPC; nil for none.
+	// grpc is the same podinfo once more, in a namespace of its own, for users of gRPC. Whatever a scene does
+	// to the one it does to the other, and no request of either may fail. That one has none.
 	grpc *scene
 }
 
@@ -65,36 +65,20 @@ func prepare(t *testing.T, name string) *scene {
 // prepareAt is such a namespace at another gateway than Gloo's.
 func prepareAt(t *testing.T, g gateway, name string) *scene {
 	t.Helper()
-	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com"}
-	s.must(s.Reset(t.Context(), s.ns))
-	t.Cleanup(s.close)
-	s.applyPodinfo()
+	s := newScene(t, g, name, stream.HTTP1)
+	if !g.withoutGRPC {
+		s.grpc = newScene(t, g, name+"-grpc", stream.GRPC)
+	}
+	s.both(func(s *scene) { s.applyPodinfo() })
 	return s
 }
 
-// patientPodinfo keeps idle connections for as long as Envoy does, an hour: podinfo's own minute ends
-// one now and then under a request that Envoy has just sent, which is nobody's failure but theirs.
-const patientPodinfo = "        - --level=info\n        - --http-server-timeout=30m\n"
-
-// applyPodinfo applies the sample with some of its text replaced.
-func (s *scene) applyPodinfo(replacements ...string) {
-	s.Helper()
-	replacements = append([]string{"        - --level=info\n", patientPodinfo}, replacements...)
-	text, err := os.ReadFile(s.Path("deploy", "samples", "podinfo.yaml"))
-	s.must(err)
-	for i := 0; i < len(replacements); i += 2 {
-		if !bytes.Contains(text, []byte(replacements[i])) {
-			s.Fatalf("the sample has no %q", replacements[i])
-		}
-		text = bytes.Replace(text, []byte(replacements[i]), []byte(replacements[i+1]), 1)
-	}
-	s.apply(s.own(string(text)))
-}
-
-// own puts a manifest of the samples into the scene's namespace and on its host.
-func (s *scene) own(manifest string) string {
-	return strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "app.example.com", s.host,
-		"http://loadtester.test/", "http://loadtester."+s.ns+"/").Replace(manifest)
+func newScene(t *testing.T, g gateway, name, protocol string) *scene {
+	t.Helper()
+	s := &scene{T: t, Stage: set, gateway: g, ns: "e2e-" + name, host: name + ".example.com", protocol: protocol}
+	s.must(s.Reset(t.Context(), s.ns))
+	t.Cleanup(s.close)
+	return s
 }
 
 // open is a scene whose podinfo is adopted and under load.
@@ -121,7 +105,7 @@ func openSample(t *testing.T, name, file string) *scene {
 func openSampleAt(t *testing.T, g gateway, name, file string) *scene {
 	t.Helper()
 	s := prepareAt(t, g, name)
-	s.applySamples(append(slices.Clone(g.samples), file)...)
+	s.both(func(s *scene) { s.applySamples(append(slices.Clone(g.samples), file)...) })
 	return s.open()
 }
 
@@ -132,16 +116,8 @@ func (s *scene) open() *scene {
 		s.Helper()
 		s.must(s.WaitInitialized(s.Context(), s.ns))
 		spec := s.through("/version", userRate)
-		if s.protocol != stream.HTTP1 {
-			spec.Protocol, spec.Rate = s.protocol, otherRate
-		}
-		s.must(s.WaitServing(s.Context(), spec))
 		s.route = record(s.T, s.Client, s.gateway, s.ns)
-		s.load("users", spec)
-		if s.protocol == stream.HTTP1 {
-			spec.Protocol, spec.Rate = stream.HTTP2, otherRate
-			s.load("users-http2", spec)
-		}
+		s.loadUsers("users", spec, spec.URL)
 	})
 	return s
 }
@@ -152,12 +128,12 @@ func (s *scene) adopt(a analysis) {
 	s.both(func(s *scene) {
 		s.Helper()
 		s.applySamples(s.gateway.samples...)
-		if s.protocol == stream.GRPC {
-			s.apply(fmt.Sprintf(grpcManifest, s.ns, a.interval, a.threshold, a.max, a.step))
-			return
-		}
-		s.apply(fmt.Sprintf(canaryManifest, s.ns, a.interval, a.threshold, a.max, a.step, a.latency))
+		s.apply(a.canary())
 	})
+}
+
+func (a analysis) canary() string {
+	return fmt.Sprintf(canaryManifest, a.interval, a.threshold, a.max, a.step, a.latency)
 }
 
 // canaryManifest has no hooks: the users' requests are what is judged.
@@ -165,7 +141,7 @@ const canaryManifest = `apiVersion: serin.dev/v1beta1
 kind: Canary
 metadata:
   name: podinfo
-  namespace: %s
+  namespace: test
 spec:
   provider: gloo
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
@@ -188,27 +164,55 @@ spec:
       interval: 30s
 `
 
-// applySamples applies files of deploy/samples in the scene's namespace, for its host and its gateway.
+// applySamples applies files of deploy/samples.
 func (s *scene) applySamples(files ...string) {
 	s.Helper()
 	for _, file := range files {
 		text, err := os.ReadFile(s.Path("deploy", "samples", file))
 		s.must(err)
-		s.apply(s.own(string(text)))
+		s.apply(string(text))
 	}
 }
 
-// apply applies a manifest, a Canary's for the scene's gateway.
+// apply applies a manifest that is written as the samples are, for the scene's namespace, host, gateway and
+// protocol.
 func (s *scene) apply(manifest string) {
 	s.Helper()
-	s.must(s.ApplyText(s.Context(), s.gateway.at(manifest, s.host)))
+	manifest = s.gateway.at(manifest, s.host)
+	if s.protocol == stream.GRPC {
+		manifest = overGRPC.Replace(manifest)
+	}
+	own := strings.NewReplacer("namespace: test\n", "namespace: "+s.ns+"\n", "serviceNamespace: test\n", "serviceNamespace: "+s.ns+"\n",
+		"app.example.com", s.host, "http://loadtester.test/", "http://loadtester."+s.ns+"/")
+	s.must(s.ApplyText(s.Context(), own.Replace(manifest)))
 }
 
+// through is what users send through the gateway.
 func (s *scene) through(path string, rate int) stream.Spec {
 	s.Helper()
-	spec, err := s.At(s.Context(), s.gateway.namespace, s.gateway.name, s.host, path, rate)
+	return s.to(s.gateway.namespace, s.gateway.name, s.host, path, rate)
+}
+
+// to is what users send to a Service; those of the newer protocols are fewer.
+func (s *scene) to(namespace, service, host, path string, rate int) stream.Spec {
+	s.Helper()
+	spec, err := s.At(s.Context(), namespace, service, host, path, rate)
 	s.must(err)
+	if s.protocol != stream.HTTP1 {
+		spec.Protocol, spec.Rate = s.protocol, min(rate, otherRate)
+	}
 	return spec
+}
+
+// loadUsers lets users in when somebody serves them, those of HTTP/2 at an address of their own.
+func (s *scene) loadUsers(name string, spec stream.Spec, http2 string) {
+	s.Helper()
+	s.must(s.WaitServing(s.Context(), spec))
+	s.load(name, spec)
+	if s.protocol == stream.HTTP1 {
+		spec.Protocol, spec.Rate, spec.URL = stream.HTTP2, otherRate, http2
+		s.load(name+"-http2", spec)
+	}
 }
 
 // load starts a stream that ends with the scene, which fails with any of its requests.

@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -12,12 +11,14 @@ const serviceManifest = `apiVersion: serin.dev/v1beta1
 kind: Canary
 metadata:
   name: podinfo
-  namespace: %s
+  namespace: test
 spec:
   provider: kubernetes
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
   progressDeadlineSeconds: 150
-  service: {port: 9898, targetPort: 9898}
+  service:
+    port: 9898
+    targetPort: 9898
   analysis:
     interval: 5s
     iterations: 3
@@ -33,24 +34,22 @@ spec:
 func TestServiceAlone(t *testing.T) {
 	t.Parallel()
 	s := prepare(t, "service")
-	s.apply(fmt.Sprintf(serviceManifest, s.ns))
-	s.must(s.WaitInitialized(t.Context(), s.ns))
-	users, err := s.At(t.Context(), s.ns, "podinfo", "", "/version", userRate)
-	s.must(err)
-	s.must(s.WaitServing(t.Context(), users))
-	s.load("users", users)
-	tests, err := s.At(t.Context(), s.ns, "podinfo-canary", "", "/version", faultRate)
-	s.must(err)
-	s.setImage("6.0.1")
-	s.until("the first check", func(c *v1beta1.Canary) bool {
-		return isRunning(c, "6.0.1") && c.Status.Rollout.Step == v1beta1.StepAnalysing
+	s.both(func(s *scene) {
+		s.apply(serviceManifest)
+		s.must(s.WaitInitialized(t.Context(), s.ns))
+		s.loadDirect("users")
 	})
-	// Nobody is promised anything of these: they end with the canary.
-	s.must(s.StartLoad(t.Context(), s.ns+"-tests", tests))
-	t.Cleanup(func() { _, _ = set.StopLoad(s.background(), s.ns+"-tests") })
+	s.setImage("6.0.1")
+	s.both(func(s *scene) {
+		s.until("the first check", func(c *v1beta1.Canary) bool {
+			return isRunning(c, "6.0.1") && c.Status.Rollout.Step == v1beta1.StepAnalysing
+		})
+		// Nobody is promised anything of these: they end with the canary.
+		s.must(s.StartLoad(t.Context(), s.ns+"-tests", s.to(s.ns, "podinfo-canary", "", "/version", faultRate)))
+		t.Cleanup(func() { _, _ = set.StopLoad(s.background(), s.ns+"-tests") })
+	})
 	from := time.Now().Truncate(time.Second)
-	s.until("the promotion", func(c *v1beta1.Canary) bool { return c.Status.Phase == v1beta1.PhasePromoting })
-	s.wantVersion("users", "6.0.0", from, time.Now().Truncate(time.Second))
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
+	s.both(func(s *scene) { s.wantOwnVersion("users", "6.0.0", from, s.decided("Promoting")) })
 	s.serves("6.0.1")
 }

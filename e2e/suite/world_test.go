@@ -19,8 +19,11 @@ import (
 // TestSlowWorld has pods that need long to start and long to end, a gateway that follows after two
 // seconds, and a tool that sets the replicas of its Deployment again and again.
 func TestSlowWorld(t *testing.T) {
-	s := prepareBoth(t, "slow", "      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, set.Image("loadtester")),
-		"              seconds: 5\n", "              seconds: 20\n")
+	s := prepare(t, "slow")
+	s.both(func(s *scene) {
+		s.applyPodinfo("      automountServiceAccountToken: false\n", fmt.Sprintf(slowPod, set.Image("loadtester")),
+			"              seconds: 5\n", "              seconds: 20\n")
+	})
 	t.Cleanup(func() {
 		_, _ = set.KubectlOutput(s.background(), "-n", s.Gateway, "delete", "configmap", "gateway-faults", "--ignore-not-found")
 	})
@@ -108,6 +111,18 @@ func (s *scene) said(reason, words string) {
 	}
 }
 
+// decided is when the Canary's journal has something for this reason.
+func (s *scene) decided(reason string) time.Time {
+	s.Helper()
+	c, err := s.Canary(s.Context(), s.ns)
+	s.must(err)
+	i := slices.IndexFunc(c.Status.Journal, func(e v1beta1.JournalEntry) bool { return e.Reason == reason })
+	if i < 0 {
+		s.Fatalf("nothing of %d entries is %s", len(c.Status.Journal), reason)
+	}
+	return c.Status.Journal[i].At.Time
+}
+
 // TestAutoscaled: the load makes the primary's autoscaler add pods, and its end in mid-run makes it
 // want to take them away, which it may do only when the rollout is over.
 func TestAutoscaled(t *testing.T) {
@@ -118,7 +133,7 @@ func TestAutoscaled(t *testing.T) {
 	s.adopt(analysis{interval: "10s", step: 10, max: 50, threshold: 3, latency: 9000})
 	s.open()
 	more := s.ns + "-more"
-	s.must(s.StartLoad(t.Context(), more, s.through("/version", userRate)))
+	s.must(s.StartLoad(t.Context(), more, s.through("/version", 3*userRate)))
 	t.Cleanup(func() { _, _ = set.StopLoad(s.background(), more) })
 	grown := func(ctx context.Context) (bool, error) {
 		replicas, _, err := s.Replicas(ctx, s.ns, "podinfo-primary")
@@ -132,7 +147,7 @@ func TestAutoscaled(t *testing.T) {
 	s.untilWeight("6.0.1", 10)
 	report, err := s.StopLoad(t.Context(), more)
 	s.must(err)
-	t.Logf("the other half of the load: %v", report.Total)
+	t.Logf("the rest of the load: %v", report.Total)
 	if report.Total.Failed > 0 {
 		t.Errorf("%v", report.Failures)
 	}

@@ -14,7 +14,7 @@ func (p *plan) lost() bool {
 	if r == nil || r.EndedAt != nil {
 		return false
 	}
-	if !p.carries() || p.Canary.Endpoints > 0 || p.Primary.Endpoints == 0 && p.Primary.Available == 0 {
+	if !p.carries() || p.Canary.Endpoints > 0 || !p.Primary.Answers() {
 		if r.LostAt == nil {
 			return false
 		}

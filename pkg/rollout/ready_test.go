@@ -36,3 +36,24 @@ func TestReady(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswers: an address is the word of a pod; a count is one for older pods only, which have no address here.
+func TestAnswers(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		w       Workload
+		answers bool
+	}{
+		"addresses are listed":                       {Workload{Revision: "r", Synced: true, Pods: 2, Updated: 2, Available: 2, Endpoints: 1}, true},
+		"none is, and all pods are of the revision":  {Workload{Revision: "r", Synced: true, Pods: 2, Updated: 2, Available: 2}, false},
+		"none is, and one pod is of an older one":    {Workload{Revision: "r", Synced: true, Pods: 3, Updated: 2, Available: 1}, true},
+		"the counts are about the template before":   {Workload{Revision: "r", Pods: 2, Updated: 2, Available: 2}, true},
+		"it is another tool's, without any revision": {Workload{Synced: true, Pods: 2, Updated: 2, Available: 2}, true},
+		"nothing is available":                       {Workload{Revision: "r", Pods: 2, Updated: 1}, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := test.w.Answers(); got != test.answers {
+				t.Errorf("got %t, want %t: %+v", got, test.answers, test.w)
+			}
+		})
+	}
+}

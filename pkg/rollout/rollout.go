@@ -114,6 +114,12 @@ func (w Workload) Ready(revision string, want, percent int32) bool {
 		w.Available >= need && w.Endpoints >= need
 }
 
+// Answers is true when a pod takes requests, of whichever revision. Older ones are only counted, and a count
+// says nothing of the others: it lags behind, and stands while the cluster takes all of its nodes for lost.
+func (w Workload) Answers() bool {
+	return w.Endpoints > 0 || w.Available > 0 && (w.Updated < w.Pods || !w.Synced || w.Revision == "")
+}
+
 // whole is the number of pods that want stands for.
 func (w Workload) whole(want int32) int32 {
 	if w.Given {

@@ -73,6 +73,12 @@ var scenes = []scene{
 			s.user(40*time.Second, "a readiness probe fails", func() { s.canary.ready = 0 })
 			s.user(41*time.Second, "it passes", func() { s.canary.ready = s.canary.replicas })
 		}},
+	{name: "no pod is listed while the cluster takes its nodes for lost", lasts: 4 * time.Minute, phase: v1beta1.PhaseSucceeded, promoted: "6.0.1",
+		play: func(s *sim) {
+			s.setImage(30*time.Second, "6.0.1")
+			s.user(40*time.Second, "the control plane takes all nodes for lost", func() { s.silent = true })
+			s.user(65*time.Second, "it hears of them again", func() { s.silent = false })
+		}},
 	{name: "whoever matches is sent to a canary without pods", lasts: 3 * time.Minute, phase: v1beta1.PhaseFailed, promoted: "6.0.0",
 		edit: func(c *v1beta1.Canary) { iterate(c, 3); c.Spec.Analysis.Match = insiders },
 		play: func(s *sim) {

@@ -45,6 +45,8 @@ type sim struct {
 	// lost is when the operator first saw that users are sent to a canary without pods, though the primary
 	// has some; zero where they are not.
 	lost time.Time
+	// silent: the cluster takes all nodes for lost, so that no address is ready, and counts stand as they were.
+	silent bool
 	// blind: the proxies stand still, and nobody could say so.
 	blind  bool
 	writes int
@@ -165,8 +167,12 @@ func (s *sim) workload(p *pods) Workload {
 	if p == nil {
 		return Workload{}
 	}
+	listed := p.ready
+	if s.silent {
+		listed = 0
+	}
 	return Workload{Exists: true, Ours: true, Revision: p.revision, Images: []string{strings.Replace(p.revision, "-", ":", 1)}, Replicas: p.replicas, Pods: p.ready + p.old,
-		Updated: p.ready, Available: p.ready + p.old, Synced: true, Endpoints: p.ready}
+		Updated: p.ready, Available: p.ready + p.old, Synced: true, Endpoints: listed}
 }
 
 // turn is one reconcile.

@@ -125,7 +125,7 @@ func (o Observed) unserved(w RouteWish) bool {
 	}
 	toCanary := w.CanaryWeight > stands.CanaryWeight || w.Rules.Digest() != stands.Rules && !w.Rules.Empty()
 	toPrimary := w.CanaryWeight < stands.CanaryWeight
-	return toCanary && o.Canary.Endpoints == 0 || toPrimary && o.Primary.Endpoints == 0 && o.Primary.Available == 0 && o.Canary.Endpoints > 0
+	return toCanary && o.Canary.Endpoints == 0 || toPrimary && !o.Primary.Answers() && o.Canary.Endpoints > 0
 }
 
 // running is what a rollout adds. The canary's template is only ever changed in StepStarting, which

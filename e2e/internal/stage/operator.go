@@ -58,7 +58,7 @@ func (s *Stage) values() (map[string]any, error) {
 		"prometheus":          prometheus,
 		"podAnnotations":      map[string]any{digestAnnotation: digest},
 		"clusterName":         "demo",
-		"trustedLoadtesters":  []string{"http://loadtester." + s.App + "/", "http://loadtester.e2e-gates/"},
+		"trustedLoadtesters":  []string{"http://loadtester." + s.App + "/", "http://loadtester.e2e-gates/", "http://loadtester.e2e-gates-grpc/"},
 		"slack":               map[string]any{"url": s.slackAPI(), "token": "xoxb-demo", "channel": "rollouts"},
 		"podDisruptionBudget": map[string]any{"enabled": false},
 	}

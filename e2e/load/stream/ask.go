@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,9 +27,11 @@ func overHTTP(spec Spec) [2]asker {
 	same := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(spec.Protocol == HTTP1)
+	protocols.SetHTTP2(spec.Protocol == HTTP2)
 	protocols.SetUnencryptedHTTP2(spec.Protocol == HTTP2)
 	with := func(t *http.Transport) asker {
 		t.Protocols = protocols
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // who answers is known by its address
 		client := &http.Client{Transport: t, Timeout: timeout, CheckRedirect: same}
 		return func() answer {
 			if t.DisableKeepAlives {
@@ -71,11 +74,15 @@ func exchange(ctx context.Context, client *http.Client, spec Spec) answer {
 	case resp.StatusCode != spec.Expect:
 		return answer{failure: fmt.Sprintf("status %d: %s", resp.StatusCode, shorten(string(body)))}
 	}
-	a := answer{version: version(body)}
+	return answer{version: version(body), cookies: cookies(resp)}
+}
+
+// cookies are those that an answer sets, without what else it says of them.
+func cookies(resp *http.Response) (pairs []string) {
 	for _, c := range resp.Cookies() {
-		a.cookies = append(a.cookies, c.Name+"="+c.Value)
+		pairs = append(pairs, c.Name+"="+c.Value)
 	}
-	return a
+	return pairs
 }
 
 // version reads podinfo's answer; others have none.

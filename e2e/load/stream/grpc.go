@@ -3,10 +3,12 @@ package stream
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
@@ -32,14 +34,14 @@ func overGRPC(spec Spec) [2]asker {
 			if err != nil {
 				return answer{failure: err.Error()}
 			}
-			return call(kept)
+			return call(kept, spec.Headers)
 		},
 		func() answer {
 			fresh, err := dial()
 			if err != nil {
 				return answer{failure: err.Error()}
 			}
-			a := call(fresh)
+			a := call(fresh, spec.Headers)
 			if err := fresh.Close(); err != nil && a.failure == "" {
 				a.failure = err.Error()
 			}
@@ -48,19 +50,20 @@ func overGRPC(spec Spec) [2]asker {
 	}
 }
 
-func call(conn *grpc.ClientConn) answer {
+func call(conn *grpc.ClientConn, headers map[string]string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	ctx = metadata.NewOutgoingContext(ctx, metadata.New(headers))
 	// Fields that a message does not know are kept as they came.
-	said := &emptypb.Empty{}
-	if err := conn.Invoke(ctx, versionMethod, &emptypb.Empty{}, said); err != nil {
+	said, got := &emptypb.Empty{}, metadata.MD{}
+	if err := conn.Invoke(ctx, versionMethod, &emptypb.Empty{}, said, grpc.Header(&got)); err != nil {
 		return answer{failure: err.Error()}
 	}
 	version, err := field(said.ProtoReflect().GetUnknown(), versionField)
 	if err != nil {
 		return answer{failure: err.Error()}
 	}
-	return answer{version: version}
+	return answer{version: version, cookies: cookies(&http.Response{Header: http.Header{"Set-Cookie": got.Get("set-cookie")}})}
 }
 
 // field reads a string of an encoded message.

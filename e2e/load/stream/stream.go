@@ -19,7 +19,7 @@ const timeout = 10 * time.Second
 // maxFailures bounds what is kept of failures.
 const maxFailures = 50
 
-// Protocols of a stream, all of them without TLS.
+// Protocols of a stream, without TLS unless the URL says https; GRPC never has it.
 const (
 	HTTP1 = ""
 	HTTP2 = "http2"

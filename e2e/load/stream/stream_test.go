@@ -79,7 +79,7 @@ func TestASlowServerDoesNotSlowTheStream(t *testing.T) {
 	s.Stop()
 }
 
-// TestProtocols counts connections and versions of requests by each protocol.
+// TestProtocols counts connections, versions and cookies of requests by each protocol.
 func TestProtocols(t *testing.T) {
 	version := func(proto string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -106,6 +106,7 @@ func TestProtocols(t *testing.T) {
 			var requests, connections atomic.Int32
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
+				http.SetCookie(w, &http.Cookie{Name: "met", Value: r.Header.Get("X-Canary"), Path: "/"})
 				handler(w, r)
 			}))
 			server.Config.Protocols = &http.Protocols{}
@@ -118,13 +119,19 @@ func TestProtocols(t *testing.T) {
 			}
 			server.Start()
 			defer server.Close()
-			s := Start(Spec{URL: server.URL, Host: "app.example.com", Protocol: protocol, Rate: 100, Expect: http.StatusOK})
+			s := Start(Spec{
+				URL: server.URL, Host: "app.example.com", Headers: map[string]string{"x-canary": "insider"},
+				Protocol: protocol, Rate: 100, Expect: http.StatusOK,
+			})
 			for requests.Load() < 60 {
 				time.Sleep(time.Millisecond)
 			}
 			r := s.Stop()
 			if r.Total.Failed > 0 || r.Total.Share("6.0.1") != 100 {
 				t.Errorf("%v: %v", r.Total, r.Failures)
+			}
+			if n := r.Total.Cookies["met=insider"]; n != r.Total.Sent {
+				t.Errorf("%d answers with the cookie of %d: %v", n, r.Total.Sent, r.Total.Cookies)
 			}
 			if all, half := connections.Load(), requests.Load()/2; all < half || all > half+10 {
 				t.Errorf("%d connections for %d requests, want half as many and a few", all, requests.Load())
