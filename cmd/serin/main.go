@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -50,20 +51,28 @@ func start(o options, wrong error, run func(context.Context) error) {
 	klog.SetLogger(log)
 	slog.SetDefault(slog.New(o.logHandler(os.Stderr)))
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // the caches are most of the memory, and there is time to spare
+		go tendHeap()
 	}
-	go giveBack()
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
 	}
 }
 
-// giveBack returns memory to the system that nothing lies in any more. The runtime would keep as much as was ever
-// in use between two collections, which after a start is twice what the caches come to.
-func giveBack() {
+// garbage is what may come together between two collections, in bytes, where that is neither more than what is in
+// use nor less than a quarter of it: most of what is in use with thousands of canaries is caches.
+const garbage = 32 << 20
+
+// tendHeap returns memory to the system once a minute that nothing lies in any more, and decides by what does when
+// the next collection is due. The runtime would keep what was ever in use between two collections, which after a
+// start is twice what the caches come to.
+func tendHeap() {
+	debug.SetGCPercent(50)
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for range time.Tick(time.Minute) {
 		debug.FreeOSMemory()
+		metrics.Read(live)
+		debug.SetGCPercent(int(min(100, max(25, 100*garbage/live[0].Value.Uint64()))))
 	}
 }
 
