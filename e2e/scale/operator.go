@@ -48,10 +48,11 @@ func (o *operator) start(ctx context.Context) (err error) {
 		return err
 	}
 	o.metrics = "http://" + address + "/metrics"
-	o.Operator, err = bare.StartOperator(ctx, o.rig.Binary, o.rig.Log, o.rig.Kubeconfig, o.rig.Prometheus.URL, "--metrics-bind-address="+address)
+	started, err := bare.StartOperator(ctx, o.rig.Binary, o.rig.Log, o.rig.Kubeconfig, o.rig.Prometheus.URL, "--metrics-bind-address="+address)
 	if err != nil {
 		return err
 	}
+	o.Operator = started
 	for range 1200 {
 		if _, err = o.scrape(ctx); err == nil {
 			return nil
