@@ -101,6 +101,8 @@ data: %s
 func TestGatewayPaused(t *testing.T) {
 	const away = 40 * time.Second
 	s := open(t, "paused", quick)
+	// In two seconds the other users send 300 requests, by which 20 % can be 30 %, and another step is taken.
+	s.load("more-users", s.through("/version", 2*userRate))
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.
