@@ -32,7 +32,7 @@ func slim(in any) (any, error) {
 	}
 	switch o := in.(type) {
 	case *v1beta1.Canary:
-		return packLists(o.DeepCopy()) // decoded slices have up to twice the room that they need
+		return packLists(o)
 	case *unstructured.Unstructured:
 		b, err := o.MarshalJSON()
 		return pack(o, b, err)
@@ -60,13 +60,15 @@ type lists struct {
 	Conditions []metav1.Condition     `json:"conditions,omitempty"`
 }
 
-// packLists puts a cached Canary's lists, as bytes, where its managed fields were.
+// packLists puts a Canary's lists, as bytes, where its managed fields were, and copies what is left: decoded
+// slices have up to twice the room that they need.
 func packLists(c *v1beta1.Canary) (*v1beta1.Canary, error) {
 	b, err := json.Marshal(lists{c.Status.Journal, c.Status.Conditions})
 	if err != nil {
 		return nil, fmt.Errorf("pack the lists of Canary %s: %w", client.ObjectKeyFromObject(c), err)
 	}
 	c.Status.Journal, c.Status.Conditions = nil, nil
+	c = c.DeepCopy()
 	c.ManagedFields = []metav1.ManagedFieldsEntry{{Operation: packedLists, FieldsV1: metav1.NewFieldsV1(string(deflate(b)))}}
 	return c, nil
 }
