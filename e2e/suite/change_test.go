@@ -10,6 +10,7 @@ import (
 // TestSupersession rolls out a second revision in the midst of the first: nobody meets it before its
 // own first step.
 func TestSupersession(t *testing.T) {
+	t.Parallel()
 	s := open(t, "supersession", quick)
 	begin := time.Now()
 	s.setImage("6.0.1")
@@ -40,6 +41,7 @@ func TestSupersession(t *testing.T) {
 
 // TestRevert puts back in mid-run what serves: there is nothing to analyse.
 func TestRevert(t *testing.T) {
+	t.Parallel()
 	s := open(t, "revert", quick)
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)

@@ -22,6 +22,7 @@ func TestPromotion(t *testing.T) {
 // TestAdoption turns a Deployment that serves into a template while users reach it through its Service,
 // with no gateway between.
 func TestAdoption(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, "adoption")
 	s.both(func(s *scene) {
 		s.must(s.RolledOut(t.Context(), s.ns, "podinfo"))

@@ -16,7 +16,10 @@ import (
 
 // TestDeletion deletes the Canary in the midst of a rollout: podinfo serves by itself again, with what
 // was promoted, to users of the gateway and of its Service.
-func TestDeletion(t *testing.T) { open(t, "deletion", quick).letsGo() }
+func TestDeletion(t *testing.T) {
+	t.Parallel()
+	open(t, "deletion", quick).letsGo()
+}
 
 func (s *scene) letsGo() {
 	s.Helper()
