@@ -122,7 +122,10 @@ func (p *providers) template(ctx context.Context, c client.Reader, key client.Ob
 		config.Secret = secret
 	}
 	provider, err := p.build(spec.Type, config)
-	return provider, t.Spec.Query, err
+	if err != nil {
+		return nil, "", fmt.Errorf("MetricTemplate %s: %w", key, err)
+	}
+	return provider, t.Spec.Query, nil
 }
 
 func (p *providers) build(kind string, c metrics.Config) (metrics.Provider, error) {
