@@ -174,7 +174,7 @@ func (w *world) answer(q rollout.Question) rollout.Answer {
 		n := int64(w.route.CanaryWeight) * 2
 		return rollout.Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}
 	case rollout.AskTraffic:
-		return rollout.Answer{Traffic: analysis.Traffic{Known: true}}
+		return rollout.Answer{Traffic: analysis.Traffic{Known: true, ActiveKnown: true}}
 	case rollout.AskImages:
 		return rollout.Answer{Images: rollout.Images{Known: true}}
 	case rollout.AskHook:

@@ -144,12 +144,21 @@ func (r *Reconciler) countTraffic(ctx context.Context, in inquiry) analysis.Traf
 		return analysis.Traffic{Message: "fewer than two samples of the request counter since the shift"}
 	}
 	t := analysis.Traffic{Known: true, New: n}
-	for _, series := range slices.Concat(found[1:]...) {
-		if now := series.After(in.Since).Samples; len(now) > 0 {
-			t.Active += int64(now[len(now)-1].Value)
+	counting, _ := latest(found[0], in.Since)
+	showing, active := latest(slices.Concat(found[1:]...), in.Since)
+	t.ActiveKnown, t.Active = showing >= counting, int64(active)
+	return t
+}
+
+// latest sums the newest values of the series that have a sample since t, and says how many have.
+func latest(all []metrics.Series, t time.Time) (n int, sum float64) {
+	for _, s := range all {
+		if now := s.After(t).Samples; len(now) > 0 {
+			n++
+			sum += now[len(now)-1].Value
 		}
 	}
-	return t
+	return n, sum
 }
 
 // increase sums what counters grew by since t. It is false when no series has two samples since

@@ -52,12 +52,13 @@ func (l *released) note(c *v1beta1.Canary, now time.Time) {
 	l.by[labelled(c.Namespace, v1beta1.LabelValue(c.Name))] = release{client.ObjectKeyFromObject(c), c.UID, now}
 }
 
-// see forgets a release when there is another Canary of that name: what is made from then on is its own.
+// see forgets a release when there is another Canary of that name, or the same one has adopted again: what is
+// made from then on is its own.
 func (l *released) see(c *v1beta1.Canary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	label := labelled(c.Namespace, v1beta1.LabelValue(c.Name))
-	if l.by[label].uid != c.UID {
+	if l.by[label].uid != c.UID || c.Status.Phase != v1beta1.PhaseTerminated {
 		delete(l.by, label)
 	}
 }
@@ -125,9 +126,11 @@ func hasPods(o client.Object) bool {
 	}
 }
 
-// onlyOurs is true for what nobody else has written: a user's copy of an object of ours is the user's.
+// onlyOurs is true for what nobody else has written, and no user is led by: a user's copy of an object of ours
+// is the user's, and the apex Service stays when a Canary goes.
 func onlyOurs(o client.Object) bool {
-	return !slices.ContainsFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
+	apex := isService(o) && apexOf(o) == o.GetName()
+	return !apex && !slices.ContainsFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
 		return m.Manager != v1beta1.FieldManager && m.Subresource == ""
 	})
 }

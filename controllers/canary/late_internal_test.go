@@ -29,7 +29,10 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 		return metav1.ObjectMeta{Namespace: "apps", Name: name, Labels: map[string]string{v1beta1.CanaryLabel: canary, key: value},
 			Annotations: map[string]string{v1beta1.MadeForAnnotation: canary, v1beta1.TransitionAnnotation: "9", revision.HashAnnotation: "a"}}
 	}
-	gone := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name, UID: "gone"}}
+	gone := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name, UID: "gone"},
+		Status: v1beta1.CanaryStatus{Phase: v1beta1.PhaseTerminated}}
+	adopted := gone.DeepCopy()
+	adopted.Status.Phase = v1beta1.PhaseInitializing
 	again := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name, UID: "again"}}
 	primary := &appsv1.Deployment{ObjectMeta: object("podinfo-primary", name, v1beta1.RoleLabel, v1beta1.RolePrimary)}
 	scheme := runtime.NewScheme()
@@ -38,7 +41,7 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	users := []string{"of-another", "of-kubernetes", "of-users"}
+	users := []string{"of-another", "of-kubernetes", "of-users", "podinfo"}
 	sides := []string{"podinfo-1234", "podinfo-primary"}
 	tests := map[string]struct {
 		released *v1beta1.Canary
@@ -52,6 +55,7 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 		"a Canary that we released":         {gone, gone, 0, nil, users},
 		"one that we released long ago":     {gone, gone, lateLimit + 1, nil, slices.Concat(users, sides)},
 		"one that was made again, and went": {gone, again, 0, nil, slices.Concat(users, sides)},
+		"one that adopted again, and went":  {gone, adopted, 0, nil, slices.Concat(users, sides)},
 		"one whose primary is there":        {gone, gone, 0, []client.Object{primary}, slices.Concat(users, sides)},
 		"one that is there again, unseen":   {gone, gone, 0, []client.Object{again}, slices.Concat([]string{"late"}, users, sides, []string{"podinfo-release"})},
 	}
@@ -62,6 +66,7 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 				&discoveryv1.EndpointSlice{ObjectMeta: object("of-kubernetes", name, discoveryv1.LabelManagedBy, "endpointslice-controller.k8s.io")},
 				&discoveryv1.EndpointSlice{ObjectMeta: object("of-another", "backend", discoveryv1.LabelManagedBy, bridgeManager)},
 				&corev1.Service{ObjectMeta: object("podinfo-release", name, v1beta1.RoleLabel, v1beta1.RoleRelease)},
+				&corev1.Service{ObjectMeta: object("podinfo", name, v1beta1.RoleLabel, v1beta1.RolePrimary)}, // the apex
 				&corev1.Service{ObjectMeta: object("podinfo-primary", name, v1beta1.RoleLabel, v1beta1.RolePrimary)},
 				&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "of-users", Labels: map[string]string{v1beta1.CanaryLabel: name}}},
 				&appsv1.ControllerRevision{ObjectMeta: object("podinfo-1234", name, "", "")},

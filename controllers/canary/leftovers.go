@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -81,7 +82,9 @@ func (r *Reconciler) madeFor(ctx context.Context, from client.Reader, name types
 	var out []client.Object
 	for _, list := range lists {
 		if err := from.List(ctx, list, client.InNamespace(name.Namespace),
-			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(name.Name)}); err != nil {
+			client.MatchingLabels{v1beta1.CanaryLabel: v1beta1.LabelValue(name.Name)}); gone(list, err) {
+			continue
+		} else if err != nil {
 			return nil, fmt.Errorf("list what is left of %s: %w", name, err)
 		}
 		kind := list.GetObjectKind().GroupVersionKind()
@@ -100,6 +103,12 @@ func (r *Reconciler) madeFor(ctx context.Context, from client.Reader, name types
 		}
 	}
 	return out, nil
+}
+
+// gone is true where the kind has left the API server, as a user's own kinds do with what brought them.
+func gone(list client.ObjectList, err error) bool {
+	_, dynamic := list.(*unstructured.UnstructuredList)
+	return dynamic && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err))
 }
 
 // made is true for what Serin created. It has a mark of ours beside the label: users may have put that on

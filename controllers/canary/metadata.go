@@ -50,7 +50,7 @@ func (r *Reconciler) configChanged(kind configs.Kind) handler.EventHandler {
 
 // configKeys are the index keys of what a workload refers to.
 func configKeys(o client.Object) []string {
-	if o.GetLabels()[v1beta1.CanaryLabel] != "" { // a clone, which reads copies
+	if made(o) { // a clone, which reads copies
 		return nil
 	}
 	var keys []string

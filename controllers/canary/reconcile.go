@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -24,18 +25,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	next, err := r.turn(ctx, req)
 	switch {
 	case err == nil:
-		return reconcile.Result{RequeueAfter: next}, nil
+		return reconcile.Result{RequeueAfter: next, Priority: ptr.To(usual)}, nil // what was urgent, or late, was so once
 	case dropped(err):
 		// Somebody was faster, or the cache is behind: nothing of the decision stands. The watch
 		// event wakes us; the requeue is for the case that it has come already.
 		ctrl.LoggerFrom(ctx).V(1).Info("dropped a decision", "reason", err.Error())
-		return reconcile.Result{RequeueAfter: 200 * time.Millisecond}, nil
+		return reconcile.Result{RequeueAfter: staleness}, nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return reconcile.Result{}, nil // the canary goes with its namespace
 	default:
 		return reconcile.Result{}, err
 	}
 }
+
+// staleness is when a canary is looked at again that a watch event should have woken by then.
+const staleness = 200 * time.Millisecond
 
 // dropped is true for errors that say that a decision was not taken or not carried out because the
 // world moved on.
@@ -71,12 +75,16 @@ func (r *Reconciler) turn(ctx context.Context, req reconcile.Request) (time.Dura
 
 // advance takes a Canary one decision further.
 func (r *Reconciler) advance(ctx context.Context, c *v1beta1.Canary) (time.Duration, error) {
+	before := numberOf(c)
 	v, d, err := r.decide(ctx, c)
 	if err != nil || v == nil {
 		return 0, err
 	}
 	r.Telemetry.Observe(c)
 	r.teller.tell(c)
+	if numberOf(c) != before {
+		return staleness, nil // its pods come behind the rollouts that begin in the same moment
+	}
 	w := rollout.Desired(v.Observed)
 	if err := r.converge(ctx, v, w); err != nil {
 		return 0, err
@@ -110,13 +118,20 @@ func (r *Reconciler) decide(ctx context.Context, c *v1beta1.Canary) (*view, roll
 	return v, d, err
 }
 
+// numberOf is the number of the present or last rollout, 0 for none.
+func numberOf(c *v1beta1.Canary) int64 {
+	if c.Status.Rollout == nil {
+		return 0
+	}
+	return c.Status.Rollout.Number
+}
+
 // lookAgain is set where nothing would wake the canary when what it lacks comes: kinds that the API
-// server does not know cannot be watched, and a canary that goes first may have its template put back
-// before anything of it has begun that could end.
+// server does not know cannot be watched, a canary that goes first may have its template put back before
+// anything of it has begun that could end, and one that fills a group may leave it.
 func (r *Reconciler) lookAgain(v *view) time.Time {
 	refusal, _ := r.refused.of(client.ObjectKeyFromObject(v.canary))
-	waits := v.Ahead != "" && len(v.canary.Spec.DependsOn) > 0
-	if v.router != nil && !v.scalers.unknown && !refusal.Unwatched && !waits {
+	if v.router != nil && !v.scalers.unknown && !refusal.Unwatched && v.Ahead == "" {
 		return time.Time{}
 	}
 	return r.Now().Add(30 * time.Second)

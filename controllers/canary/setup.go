@@ -261,6 +261,7 @@ func (r *Reconciler) index(mgr ctrl.Manager) error {
 
 func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 	byLabel := r.mapTo(indexLabel, func(o client.Object) string { return o.GetLabels()[v1beta1.CanaryLabel] })
+	changed := urgent{r.mapTo(indexTarget, targetKey)}
 	late := handler.EnqueueRequestsFromMapFunc(r.madeLate)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("canary").
@@ -269,16 +270,16 @@ func (r *Reconciler) watch(mgr ctrl.Manager) (controller.Controller, error) {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // one that goes leaves its target to another
 		Watches(&v1beta1.Canary{}, handler.EnqueueRequestsFromMapFunc(r.waitingFor), builder.WithPredicates(cameToRest)).
 		Watches(&appsv1.Deployment{}, byLabel).
-		Watches(&appsv1.Deployment{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.Deployment{}, changed, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&appsv1.DaemonSet{}, byLabel).
-		Watches(&appsv1.DaemonSet{}, r.mapTo(indexTarget, targetKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.DaemonSet{}, changed, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.mapTo(indexService, apexOf)).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
 		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(r.adoptingIn)).
 		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.allBeside), builder.WithPredicates(predicate.Funcs{UpdateFunc: rewritten})).
 		Watches(&discoveryv1.EndpointSlice{}, byLabel).
 		Watches(podMetadata(), byLabel, builder.WithPredicates(appeared)). // an endpoint counts once its pod is known
-		Watches(&appsv1.ControllerRevision{}, byLabel).
+		Watches(&appsv1.ControllerRevision{}, urgent{byLabel}).            // the snapshot of what has changed
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, r.mapTo(indexAutoscaler, scalerKey), builder.WithPredicates(scalerChanged)).
 		Watches(&v1beta1.MetricTemplate{}, handler.EnqueueRequestsFromMapFunc(r.asking)).
 		Watches(&v1beta1.AlertProvider{}, handler.EnqueueRequestsFromMapFunc(r.alerted)).

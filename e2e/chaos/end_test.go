@@ -3,13 +3,17 @@ package chaos
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
+	"github.com/serin-dev/serin/router/gloo/api"
 )
 
 // end is what came of a scenario, and the way there. It is the same however often the operator died.
@@ -22,7 +26,7 @@ type end struct {
 	// and Messages those that arrived, by sink.
 	Decisions, Events []string
 	Messages          map[string][]string
-	// Objects are what is left of workloads and Services, and whom the Services select.
+	// Objects are what is left of workloads, Services and routes, and whom the Services select.
 	Objects []string
 }
 
@@ -120,6 +124,21 @@ func (w *world) stock(e *end) error {
 	}
 	for _, c := range configs.Items {
 		add("ConfigMap %s", c.Name)
+	}
+	return w.routed(add)
+}
+
+// routed lists Gloo's objects. An Upstream's name holds the namespace, which is another in each run.
+func (w *world) routed(add func(string, ...any)) error {
+	for _, kind := range []schema.GroupVersionKind{api.RouteTable, api.Upstream} {
+		all := &metav1.PartialObjectMetadataList{}
+		all.SetGroupVersionKind(kind)
+		if err := w.c.List(w.ctx, all, client.InNamespace(w.ns)); err != nil {
+			return err
+		}
+		for _, o := range all.Items {
+			add("%s %s", kind.Kind, strings.ReplaceAll(o.Name, w.ns, "namespace"))
+		}
 	}
 	return nil
 }

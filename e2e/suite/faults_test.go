@@ -15,6 +15,7 @@ import (
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/e2e/internal/stage"
+	"github.com/serin-dev/serin/e2e/load/stream"
 )
 
 // TestOperatorKilled kills the operator in mid-step. The next one goes on where it was, once the Lease
@@ -101,24 +102,43 @@ data: %s
 func TestGatewayPaused(t *testing.T) {
 	const away = 40 * time.Second
 	s := open(t, "paused", quick)
-	// In two seconds the other users send 300 requests, by which 20 % can be 30 %, and another step is taken.
-	s.load("more-users", s.through("/version", 2*userRate))
+	// In two seconds the other users of HTTP send 300 requests, and those of gRPC 100, by which 20 % can be 30 %,
+	// and another step is taken. Both canaries have 350 a second with these.
+	s.both(func(s *scene) {
+		more := s.through("/version", 2*userRate)
+		if s.protocol == stream.GRPC {
+			more.Rate = 3 * userRate
+		}
+		s.load("more-users", more)
+	})
 	s.setImage("6.0.1")
 	s.untilWeight("6.0.1", 20)
 	// Only once Envoy follows is there a difference to see.
 	s.sleep(s.gateway.reaction)
 	resume := s.pauseGateway()
-	before := s.route.values(t)
 	begin := time.Now()
-	s.sleep(away)
-	if after := s.route.values(t); len(after) > len(before)+1 {
-		t.Errorf("weights %v became %v while Envoy could not follow: want one step more at most", before, after)
-	}
-	t.Logf("while it was away users got %v", s.users(begin.Add(s.gateway.reaction), begin.Add(away-settle)))
+	s.holds(away, "while Envoy could not follow")
+	s.both(func(s *scene) {
+		t.Logf("while it was away users in %s got %v", s.ns, s.users(begin.Add(s.gateway.reaction), begin.Add(away-settle)))
+	})
 	resume()
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)
 	s.serves("6.0.1")
 	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
+}
+
+// holds asserts that for a time neither route is given more than the one step that was due already.
+func (s *scene) holds(d time.Duration, why string) {
+	s.Helper()
+	before := map[*scene][]int64{}
+	s.both(func(s *scene) { before[s] = s.route.values(s.T) })
+	s.sleep(d)
+	s.both(func(s *scene) {
+		s.Helper()
+		if after := s.route.values(s.T); len(after) > len(before[s])+1 {
+			s.Errorf("weights in %s %v became %v %s: want one step more at most", s.ns, before[s], after, why)
+		}
+	})
 }
 
 // pauseGateway takes the gateway's control plane away; the function that it returns brings it back.
@@ -140,11 +160,7 @@ func TestPrometheusAway(t *testing.T) {
 	scale := s.scaler(s.Operator, s.Prometheus())
 	scale(0)
 	s.kubectl("-n", s.Operator, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=serin-prometheus", "--timeout=60s")
-	before := s.route.values(t)
-	s.sleep(away)
-	if after := s.route.values(t); len(after) > len(before)+1 {
-		t.Errorf("weights %v became %v without any measurement", before, after)
-	}
+	s.holds(away, "without any measurement")
 	s.both(func(s *scene) {
 		c, err := s.Canary(t.Context(), s.ns)
 		s.must(err)

@@ -218,19 +218,32 @@ func (s *scene) loadUsers(name string, spec stream.Spec, http2 string) {
 // load starts a stream that ends with the scene, which fails with any of its requests.
 func (s *scene) load(name string, spec stream.Spec) {
 	s.Helper()
+	s.must(s.StartLoad(s.Context(), s.ns+"-"+name, spec))
+	s.Cleanup(func() { s.noneFailed(s.endLoad(name)) })
+}
+
+// endLoad ends a stream, shows what it counted, and asserts that it kept to its rate for as long as it was.
+func (s *scene) endLoad(name string) stream.Report {
+	s.Helper()
 	name = s.ns + "-" + name
-	s.must(s.StartLoad(s.Context(), name, spec))
-	s.Cleanup(func() {
-		report, err := s.StopLoad(s.background(), name)
-		if err != nil {
-			s.Errorf("stop the load: %v", err)
-			return
-		}
-		s.Logf("%s %s %s: %v", name, cmp.Or(spec.Protocol, "http1"), strings.TrimPrefix(spec.URL, "http://"), report.Total)
-		if report.Total.Failed > 0 {
-			s.Errorf("%d of %d requests failed, the first of them:\n%v", report.Total.Failed, report.Total.Sent, report.Failures)
-		}
-	})
+	report, err := s.StopLoad(s.background(), name)
+	if err != nil {
+		s.Errorf("stop the load %s: %v", name, err)
+		return report
+	}
+	protocol, to := cmp.Or(report.Spec.Protocol, "http1"), strings.TrimPrefix(report.Spec.URL, "http://")
+	s.Logf("%s %s %s: %v", name, protocol, to, report.Total)
+	if err := report.Unsent(); err != nil {
+		s.Errorf("%s: %v", name, err)
+	}
+	return report
+}
+
+func (s *scene) noneFailed(r stream.Report) {
+	s.Helper()
+	if r.Total.Failed > 0 {
+		s.Errorf("%d of %d requests failed, the first of them:\n%v", r.Total.Failed, r.Total.Sent, r.Failures)
+	}
 }
 
 // setImage is the only thing that users do.

@@ -46,7 +46,7 @@ func TestServiceAlone(t *testing.T) {
 		})
 		// Nobody is promised anything of these: they end with the canary.
 		s.must(s.StartLoad(t.Context(), s.ns+"-tests", s.to(s.ns, "podinfo-canary", "", "/version", faultRate)))
-		t.Cleanup(func() { _, _ = set.StopLoad(s.background(), s.ns+"-tests") })
+		t.Cleanup(func() { s.endLoad("tests") })
 	})
 	from := time.Now().Truncate(time.Second)
 	s.untilEnded("6.0.1", v1beta1.OutcomePromoted)

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,15 +25,51 @@ const next = "v1"
 // other by its name alone, and no webhook of ours stands between a namespace and its deletion.
 func TestVersionsAreOneSchema(t *testing.T) {
 	for _, crd := range kinds(t) {
-		if c := crd.Spec.Conversion; c != nil && c.Strategy != apiextensionsv1.NoneConverter {
-			t.Errorf("%s: conversion %s, want None", crd.Name, c.Strategy)
-		}
-		for _, v := range crd.Spec.Versions[1:] {
-			if diff := cmp.Diff(crd.Spec.Versions[0].Schema, v.Schema); diff != "" {
-				t.Errorf("%s: %s is not %s (-first +this):\n%s", crd.Name, v.Name, crd.Spec.Versions[0].Name, diff)
-			}
+		if diff := versionsDiffer(crd); diff != "" {
+			t.Error(diff)
 		}
 	}
+}
+
+// TestAnotherSchemaIsSeen: the kinds have one version as yet, beside which nothing can be wrong.
+func TestAnotherSchemaIsSeen(t *testing.T) {
+	for _, crd := range kinds(t) {
+		addVersion(crd)
+		if diff := versionsDiffer(crd); diff != "" {
+			t.Errorf("a copy is another version: %s", diff)
+		}
+		second := crd.Spec.Versions[1].Schema.OpenAPIV3Schema
+		delete(second.Properties, "spec")
+		if versionsDiffer(crd) == "" {
+			t.Errorf("%s: a version without a spec is the same", crd.Name)
+		}
+		crd.Spec.Versions = crd.Spec.Versions[:1]
+		crd.Spec.Conversion = &apiextensionsv1.CustomResourceConversion{Strategy: apiextensionsv1.WebhookConverter}
+		if versionsDiffer(crd) == "" {
+			t.Errorf("%s: a conversion by a webhook is none", crd.Name)
+		}
+	}
+}
+
+// versionsDiffer says how a kind's versions need a conversion, or that they have one.
+func versionsDiffer(crd *apiextensionsv1.CustomResourceDefinition) string {
+	if c := crd.Spec.Conversion; c != nil && c.Strategy != apiextensionsv1.NoneConverter {
+		return fmt.Sprintf("%s: conversion %s, want None", crd.Name, c.Strategy)
+	}
+	first := crd.Spec.Versions[0]
+	for _, v := range crd.Spec.Versions[1:] {
+		if diff := cmp.Diff(first.Schema, v.Schema); diff != "" {
+			return fmt.Sprintf("%s: %s is not %s (-first +this):\n%s", crd.Name, v.Name, first.Name, diff)
+		}
+	}
+	return ""
+}
+
+// addVersion adds a copy of the first version that is served beside it.
+func addVersion(crd *apiextensionsv1.CustomResourceDefinition) {
+	second := *crd.Spec.Versions[0].DeepCopy()
+	second.Name, second.Storage = next, false
+	crd.Spec.Versions = append(crd.Spec.Versions, second)
 }
 
 // TestASecondVersionIsServed adds one while the operator runs: a Canary that is written in it is
@@ -45,9 +82,7 @@ func TestASecondVersionIsServed(t *testing.T) {
 
 	var more []*apiextensionsv1.CustomResourceDefinition
 	for _, crd := range kinds(t) {
-		second := *crd.Spec.Versions[0].DeepCopy()
-		second.Name, second.Storage = next, false
-		crd.Spec.Versions = append(crd.Spec.Versions, second)
+		addVersion(crd)
 		more = append(more, crd)
 	}
 	_, err := envtest.InstallCRDs(w.server.Config, envtest.CRDInstallOptions{CRDs: more})

@@ -101,9 +101,11 @@ type Traffic struct {
 	Known bool
 	// New requests between the first and the last of those samples, and requests in flight at the last.
 	New, Active int64
+	// ActiveKnown is false where no proxy, or not each of them, shows what is in flight.
+	ActiveKnown bool
 	// Message says why it is not known.
 	Message string
 }
 
 // Quiet is true when it is known that nothing reaches the canary any more.
-func (t Traffic) Quiet() bool { return t.Known && t.New == 0 && t.Active == 0 }
+func (t Traffic) Quiet() bool { return t.Known && t.New == 0 && t.ActiveKnown && t.Active == 0 }

@@ -87,9 +87,10 @@ func TestQuiet(t *testing.T) {
 		traffic Traffic
 		want    bool
 	}{
-		"nothing new and nothing in flight": {Traffic{Known: true}, true},
-		"new requests":                      {Traffic{Known: true, New: 1}, false},
-		"requests in flight":                {Traffic{Known: true, Active: 1}, false},
+		"nothing new and nothing in flight": {Traffic{Known: true, ActiveKnown: true}, true},
+		"new requests":                      {Traffic{Known: true, ActiveKnown: true, New: 1}, false},
+		"requests in flight":                {Traffic{Known: true, ActiveKnown: true, Active: 1}, false},
+		"nobody shows what is in flight":    {Traffic{Known: true}, false},
 		"what is not known is not quiet":    {Traffic{}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -145,6 +145,8 @@ func (p *plan) drain() {
 		p.drained("no new request on the canary and none in flight")
 	case !t.Known && waited >= drainBlind:
 		p.drained(fmt.Sprintf("unverified after %s: %s", span(drainBlind), t.Message))
+	case t.Known && t.New == 0 && !t.ActiveKnown && waited >= drainBlind:
+		p.drained(fmt.Sprintf("no new request on the canary for %s; what is in flight is not shown", span(drainBlind)))
 	case t.Known && t.New == 0 && waited >= drainDeadline:
 		p.drained(fmt.Sprintf("%d requests still in flight after %s", t.Active, span(drainDeadline)))
 	case t.Known && t.New > 0 && waited >= drainDeadline:

@@ -384,7 +384,8 @@ type Handback struct {
 func releasing(o Observed) World {
 	rel := o.Object.Status.Release
 	if o.Object.Status.Phase == v1beta1.PhaseTerminated {
-		return World{}
+		// An operator that was away for all of the removal's time has not tried it yet.
+		return World{Release: &Handback{Remove: len(o.Leftovers) > 0}}
 	}
 	w := World{Release: &Handback{}}
 	settled := !o.Now.Before(rel.Since.Add(SettleTime))

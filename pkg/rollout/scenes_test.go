@@ -357,3 +357,29 @@ func TestADrainForgetsWhatAStandstillSent(t *testing.T) {
 		t.Errorf("the canary was taken away in step %s while requests reached it", r.Step)
 	}
 }
+
+// TestADrainThatIsNotShownWhatIsInFlight takes its time, and does not say that nothing is.
+func TestADrainThatIsNotShownWhatIsInFlight(t *testing.T) {
+	s := newSim(t, nil)
+	s.setImage(30*time.Second, "6.0.1")
+	s.reply = func(s *sim, q Question) (Answer, bool) {
+		a, ok := healthy(s, q)
+		a.Traffic.ActiveKnown = false
+		return a, ok
+	}
+	s.run(5 * time.Minute)
+	journal := s.c.Status.Journal
+	drained := slices.IndexFunc(journal, func(e v1beta1.JournalEntry) bool { return e.Reason == "Drained" })
+	if drained < 1 {
+		t.Fatalf("the canary was not drained: %v", journal)
+	}
+	if took := journal[drained].At.Sub(journal[drained-1].At.Time); took < drainBlind {
+		t.Errorf("the canary went %s after the shift, want %s", took, drainBlind)
+	}
+	if said := journal[drained].What; strings.Contains(said, "none in flight") {
+		t.Errorf("nobody saw it, and it is said: %s", said)
+	}
+	if s.c.Status.Phase != v1beta1.PhaseSucceeded {
+		t.Errorf("phase %s, want %s", s.c.Status.Phase, v1beta1.PhaseSucceeded)
+	}
+}

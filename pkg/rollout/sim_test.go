@@ -135,9 +135,9 @@ func healthy(s *sim, q Question) (Answer, bool) {
 		return Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}, true
 	case AskTraffic:
 		if s.inProxy > 0 {
-			return Answer{Traffic: analysis.Traffic{Known: true, New: 100}}, true
+			return Answer{Traffic: analysis.Traffic{Known: true, ActiveKnown: true, New: 100}}, true
 		}
-		return Answer{Traffic: analysis.Traffic{Known: true}}, true
+		return Answer{Traffic: analysis.Traffic{Known: true, ActiveKnown: true}}, true
 	case AskImages:
 		return Answer{Images: Images{Known: true}}, true
 	case AskHook:

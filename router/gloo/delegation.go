@@ -2,6 +2,7 @@ package gloo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,16 +74,18 @@ func (r *Router) parents(ctx context.Context, kind schema.GroupVersionKind, tabl
 // below are the tables that an object delegates to, directly or through others.
 func (r *Router) below(ctx context.Context, parent *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	reached := []*unstructured.Unstructured{parent}
+	var unread error
 	for i := 0; i < len(reached); i++ {
 		for _, key := range leads(reached[i]) {
 			tables, err := r.tablesOf(ctx, key)
-			if err != nil {
-				return nil, err
+			if err != nil { // it may be in a namespace that this operator does not watch
+				unread = errors.Join(unread, err)
+				continue
 			}
 			reached = appendNew(reached, slices.DeleteFunc(tables, func(t *unstructured.Unstructured) bool { return !delegates(reached[i], t) })...)
 		}
 	}
-	return reached[1:], nil
+	return reached[1:], unread
 }
 
 // tablesOf are those that a key of indexLeads may mean.

@@ -54,7 +54,6 @@ func (r *Router) ofParent(ctx context.Context, obj client.Object) []types.Namesp
 	tables, err := r.below(ctx, parent)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "map to canaries", "kind", parent.GetKind(), "object", client.ObjectKeyFromObject(obj))
-		return nil
 	}
 	var found []types.NamespacedName
 	for _, table := range tables {

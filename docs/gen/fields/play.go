@@ -205,7 +205,7 @@ func (p *play) answer(q rollout.Question) rollout.Answer {
 		n := int64(p.route.CanaryWeight) * 2
 		return rollout.Answer{Counts: analysis.Counts{Primary: 2000 - n, Canary: n, Known: true}}
 	case rollout.AskTraffic:
-		return rollout.Answer{Traffic: analysis.Traffic{Known: true}}
+		return rollout.Answer{Traffic: analysis.Traffic{Known: true, ActiveKnown: true}}
 	case rollout.AskImages:
 		return rollout.Answer{Images: rollout.Images{Known: true}}
 	case rollout.AskHook:

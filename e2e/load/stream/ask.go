@@ -43,10 +43,12 @@ func overHTTP(spec Spec) [2]asker {
 	return [2]asker{with(&http.Transport{MaxIdleConnsPerHost: 256}), with(&http.Transport{DisableKeepAlives: true})}
 }
 
+// ask counts the connections that a request is given: one for each attempt, in HTTP/2 too. Go repeats a GET on
+// another one when a kept one ends, or its server refuses the request, before an answer has begun.
 func ask(client *http.Client, spec Spec) answer {
 	var attempts atomic.Int32
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GetConn: func(string) { attempts.Add(1) },
+		GotConn: func(httptrace.GotConnInfo) { attempts.Add(1) },
 	})
 	a := exchange(ctx, client, spec)
 	a.repeated = max(0, int(attempts.Load())-1)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
@@ -26,7 +28,7 @@ func overGRPC(spec Spec) [2]asker {
 			return nil, err
 		}
 		return grpc.NewClient("passthrough:///"+u.Host, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithAuthority(spec.Host))
+			grpc.WithAuthority(spec.Host), grpc.WithStatsHandler(attempts{}))
 	}
 	kept, err := dial() // connects with the first call, and lives as long as the stream's process
 	return [2]asker{
@@ -54,6 +56,13 @@ func call(conn *grpc.ClientConn, headers map[string]string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	ctx = metadata.NewOutgoingContext(ctx, metadata.New(headers))
+	var n atomic.Int32
+	a := invoke(context.WithValue(ctx, attempts{}, &n), conn)
+	a.repeated = max(0, int(n.Load())-1)
+	return a
+}
+
+func invoke(ctx context.Context, conn *grpc.ClientConn) answer {
 	// Fields that a message does not know are kept as they came.
 	said, got := &emptypb.Empty{}, metadata.MD{}
 	if err := conn.Invoke(ctx, versionMethod, &emptypb.Empty{}, said, grpc.Header(&got)); err != nil {
@@ -65,6 +74,26 @@ func call(conn *grpc.ClientConn, headers map[string]string) answer {
 	}
 	return answer{version: version, cookies: cookies(&http.Response{Header: http.Header{"Set-Cookie": got.Get("set-cookie")}})}
 }
+
+// attempts counts those of a call. grpc-go repeats one that no server has processed ("transparent retries"):
+// grpc.WithDisableRetry would only end retries by a policy, of which there is none here.
+type attempts struct{}
+
+// HandleRPC counts in what the call's context has.
+func (attempts) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.Begin); ok {
+		ctx.Value(attempts{}).(*atomic.Int32).Add(1)
+	}
+}
+
+// TagRPC leaves a call as it is.
+func (attempts) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// TagConn leaves a connection as it is.
+func (attempts) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn counts no connections.
+func (attempts) HandleConn(context.Context, stats.ConnStats) {}
 
 // field reads a string of an encoded message.
 func field(message []byte, number protowire.Number) (string, error) {

@@ -13,9 +13,10 @@ type Count struct {
 	Sent int `json:"sent"`
 	// Failed are those that got no answer, or another status than the one expected.
 	Failed int `json:"failed"`
-	// Repeated are those that Go's client sent again by itself, because a kept connection turned out
-	// to be closed before the first byte of an answer. Every client does so, but it is not hidden.
-	Repeated int `json:"repeated,omitempty"`
+	// Repeated is how often the client sent one again by itself, because a kept connection turned out to be closed
+	// or its server refused the request before an answer had begun. Go's clients of HTTP and gRPC cannot be told
+	// not to, and a server may end an idle connection at any time: such a request has not failed, but it is shown.
+	Repeated int `json:"repeated"`
 	// Versions counts the answers by the version that the application says of itself.
 	Versions map[string]int `json:"versions,omitempty"`
 	// Cookies counts the cookies that answers set.
@@ -55,7 +56,7 @@ func (c Count) Share(version string) float64 {
 
 func (c Count) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d sent, %d failed", c.Sent, c.Failed)
+	fmt.Fprintf(&b, "%d sent, %d failed, %d repeated", c.Sent, c.Failed, c.Repeated)
 	for _, version := range slices.Sorted(maps.Keys(c.Versions)) {
 		fmt.Fprintf(&b, ", %s %.1f %%", version, c.Share(version))
 	}
@@ -80,12 +81,31 @@ type Failure struct {
 type Report struct {
 	Spec    Spec      `json:"spec"`
 	Started time.Time `json:"started"`
+	// Until is when the stream was stopped, or the time of the report.
+	Until time.Time `json:"until"`
 	// Pending requests have no answer yet.
 	Pending int   `json:"pending"`
 	Total   Count `json:"total"`
 	// Failures are the first of them.
 	Failures []Failure `json:"failures,omitempty"`
 	Seconds  []Second  `json:"seconds,omitempty"`
+}
+
+// fair is the percentage of what the rate asks for that a stream has to send. A stream makes up for all delays but its
+// last, so what is missing is what a busy machine kept it from in the end.
+const fair = 90
+
+// Unsent is the error of a stream that did not keep to its rate: that few or none of its requests failed says little.
+func (r Report) Unsent() error {
+	took := r.Until.Sub(r.Started)
+	due := int(took.Seconds() * float64(r.Spec.Rate))
+	least := max(1, due*fair/100)
+	if r.Total.Sent >= least {
+		return nil
+	}
+	return fmt.Errorf("%d requests sent in %v at %d per second, which makes %d: want %d (%d %%) at least. The load generator "+
+		"did not keep up; have the machine do less beside it and send again",
+		r.Total.Sent, took.Round(time.Second/10), r.Spec.Rate, due, least, fair)
 }
 
 // Between adds up the seconds from one time up to, and without, another.

@@ -97,9 +97,12 @@ func askers(spec Spec) [2]asker {
 
 // Stop ends the sending, waits for the answers still to come, and reports.
 func (s *Stream) Stop() Report {
+	until := time.Now()
 	s.stop()
 	<-s.stopped
-	return s.Report(0)
+	r := s.Report(0)
+	r.Until = until
+	return r
 }
 
 // run keeps to the schedule: what it is late with, it sends at once.
@@ -171,7 +174,9 @@ func (s *Stream) second(at time.Time) *Second {
 func (s *Stream) Report(from int64) Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := Report{Spec: s.spec, Started: s.started, Pending: s.pending, Failures: append([]Failure(nil), s.failures...)}
+	r := Report{
+		Spec: s.spec, Started: s.started, Until: time.Now(), Pending: s.pending, Failures: append([]Failure(nil), s.failures...),
+	}
 	for _, second := range s.seconds {
 		r.Total.Add(second.Count)
 		if second.At >= from {

@@ -76,7 +76,9 @@ func TestASlowServerDoesNotSlowTheStream(t *testing.T) {
 	case <-time.After(timeout / 2):
 		t.Error("the stream waits for answers before it goes on")
 	}
-	s.Stop()
+	if err := s.Stop().Unsent(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestProtocols counts connections, versions and cookies of requests by each protocol.
@@ -130,6 +132,9 @@ func TestProtocols(t *testing.T) {
 			if r.Total.Failed > 0 || r.Total.Share("6.0.1") != 100 {
 				t.Errorf("%v: %v", r.Total, r.Failures)
 			}
+			if r.Total.Repeated > r.Total.Sent/10 {
+				t.Errorf("%v: a connection of its own is no repeat", r.Total)
+			}
 			if n := r.Total.Cookies["met=insider"]; n != r.Total.Sent {
 				t.Errorf("%d answers with the cookie of %d: %v", n, r.Total.Sent, r.Total.Cookies)
 			}
@@ -144,6 +149,34 @@ func TestBetweenLeavesOutTheLastSecond(t *testing.T) {
 	r := Report{Seconds: []Second{{At: 10, Count: Count{Sent: 1}}, {At: 11, Count: Count{Sent: 2}}, {At: 12, Count: Count{Sent: 4}}}}
 	if got := r.Between(time.Unix(10, 0), time.Unix(12, 0)).Sent; got != 3 {
 		t.Errorf("%d sent, want 3", got)
+	}
+}
+
+func TestACountShowsWhatWasSentAgain(t *testing.T) {
+	c := Count{Sent: 200, Failed: 1, Repeated: 3, Versions: map[string]int{"6.0.0": 150, "6.0.1": 50}}
+	if got, want := c.String(), "200 sent, 1 failed, 3 repeated, 6.0.0 75.0 %, 6.0.1 25.0 %"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestUnsent(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent int
+		took time.Duration
+		want string
+	}{
+		"all":            {sent: 501, took: 10 * time.Second},
+		"nine in ten":    {sent: 450, took: 10 * time.Second},
+		"one less":       {sent: 449, took: 10 * time.Second, want: "449 requests sent in 10s at 50 per second, which makes 500: want 450 (90 %) at least"},
+		"none":           {took: 10 * time.Second, want: "0 requests sent in 10s"},
+		"none, at once":  {took: time.Millisecond, want: "0 requests sent in 0s at 50 per second, which makes 0: want 1 (90 %) at least"},
+		"first, at once": {sent: 1, took: time.Millisecond},
+	} {
+		r := Report{Spec: Spec{Rate: 50}, Started: time.Unix(1, 0), Until: time.Unix(1, 0).Add(c.took), Total: Count{Sent: c.sent}}
+		err := r.Unsent()
+		if (err != nil) != (c.want != "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }
 
