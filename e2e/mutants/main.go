@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -43,12 +44,13 @@ func run(ctx context.Context, only string) error {
 	if err := copySource(ctx, dir); err != nil {
 		return err
 	}
+	chosen := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.fault, only) })
+	if err := passWithoutFaults(ctx, dir, chosen); err != nil {
+		return err
+	}
 	fmt.Println("| Fault | Caught by | After |\n|---|---|---|")
 	unnoticed := 0
-	for _, m := range mutants {
-		if !strings.Contains(m.fault, only) {
-			continue
-		}
+	for _, m := range chosen {
 		begin := time.Now()
 		caught, err := m.try(ctx, dir)
 		if err != nil {
@@ -61,7 +63,7 @@ func run(ctx context.Context, only string) error {
 		fmt.Printf("| %s | %s | %s |\n", m.fault, caught, time.Since(begin).Round(time.Second))
 	}
 	if unnoticed > 0 {
-		return fmt.Errorf("%d of %d faults went unnoticed", unnoticed, len(mutants))
+		return fmt.Errorf("%d of %d faults went unnoticed", unnoticed, len(chosen))
 	}
 	return nil
 }
@@ -76,6 +78,37 @@ func copySource(ctx context.Context, dir string) error {
 	}
 	return nil
 }
+
+// passWithoutFaults runs each check on the source as it is: one that fails there finds nothing.
+func passWithoutFaults(ctx context.Context, dir string, chosen []mutant) error {
+	done := map[check]bool{}
+	for _, m := range chosen {
+		if done[m.check] {
+			continue
+		}
+		done[m.check] = true
+		if out, passed, err := m.check.try(ctx, dir); err != nil || !passed {
+			return errors.Join(fmt.Errorf("%s of %s does not pass without a fault, so that it cannot find one\n%s", m.run, m.pkg, out), err)
+		}
+	}
+	return nil
+}
+
+// try runs the tests on the copy as it stands.
+func (c check) try(ctx context.Context, dir string) (out []byte, passed bool, err error) {
+	args := append([]string{"test", "-count=1", "-timeout=30m", "-run", c.run, c.pkg}, strings.Fields(c.flags)...)
+	test := exec.CommandContext(ctx, "go", args...)
+	test.Dir = filepath.Join(dir, c.dir)
+	out, err = test.CombinedOutput()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		return out, false, nil
+	}
+	return out, err == nil && ran(out), err
+}
+
+// ran is true where a test matched: go test passes where none does.
+func ran(out []byte) bool { return !bytes.Contains(out, []byte("no tests to run")) }
 
 // try puts the fault in, runs the test and takes the fault out again. It returns what the test said
 // that noticed it, or nothing.
@@ -98,18 +131,11 @@ func (m mutant) try(ctx context.Context, dir string) (caught string, err error) 
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the faulty source does not build: %w\n%s", err, out)
 	}
-	test := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=15m", "-run", m.test, m.pkg)
-	test.Dir = filepath.Join(dir, m.dir)
-	out, err := test.CombinedOutput()
-	var failed *exec.ExitError
-	switch {
-	case err == nil:
-		return "", nil
-	case errors.As(err, &failed) && ctx.Err() == nil:
-		return firstFailure(out), nil
-	default:
+	out, passed, err := m.check.try(ctx, dir)
+	if err != nil || passed {
 		return "", err
 	}
+	return m.caught(out)
 }
 
 // faulty is a file with the fault in it.
@@ -123,17 +149,22 @@ func (m mutant) faulty(sound []byte) ([]byte, error) {
 // failure is how go test names a test that failed.
 var failure = regexp.MustCompile(`--- FAIL: (\S+)`)
 
-// firstFailure is the innermost name of the first test that failed.
-func firstFailure(out []byte) string {
-	name := ""
+// caught is the innermost name of the first test that failed, or nothing where it was no test that did.
+func (c check) caught(out []byte) (string, error) {
+	var names []string
 	for _, match := range failure.FindAllSubmatch(out, -1) {
-		if next := string(match[1]); name != "" && !strings.HasPrefix(next, name+"/") {
-			break
+		names = append(names, string(match[1]))
+	}
+	innermost := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(names, func(other string) bool { return strings.HasPrefix(other, name+"/") })
+	})
+	if len(innermost) == 0 {
+		return "", nil
+	}
+	for _, name := range innermost {
+		if strings.Count(name, "/") < strings.Count(c.run, "/") {
+			return "", fmt.Errorf("a badly made fault: %s fails before it comes to what is to find it, %s\n%s", name, c.run, out)
 		}
-		name = string(match[1])
 	}
-	if name == "" {
-		return "" // it did not fail by a test
-	}
-	return "`" + name + "`"
+	return "`" + innermost[0] + "`", nil
 }
