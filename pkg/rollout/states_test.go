@@ -25,7 +25,9 @@ func statesPage(edges map[edge]bool) string {
 A Canary is in a phase (` + "`status.phase`" + `) and, while something is under way, in a sub-step of it. This page is not
 kept by hand: the model checker in ` + "`pkg/rollout`" + ` plays every strategy with everything that can happen in each state,
 holds each plan and each write against the invariants of a safe rollout, and writes down which
-transitions it saw. The causes are the reasons of [reasons](../reasons.md).
+transitions it saw. The causes are the reasons of [reasons](../reasons.md). What is drawn is what the short
+exploration saw, which runs with every change and tries each meddling once wherever a rollout looks alike. The long
+one finds more ways between these states ([reliability](../reliability.md#every-state)).
 
 What every state has in common is not drawn: a command is taken or refused, foreign writes are repaired, a stall or a
 suspension holds, a Canary without a status starts again at New. A release begins in any state.
@@ -33,7 +35,7 @@ suspension holds, a Canary without a status starts again at New. A release begin
 	for _, part := range []struct{ title, first string }{{"Adoption", "New"}, {"Rollout", "Initialized"}, {"Release", "Terminating"}} {
 		draw(&b, part.title, part.first, all)
 	}
-	b.WriteString("\n## All transitions\n\n| From | Cause | To |\n|---|---|---|\n")
+	b.WriteString("\n## Transitions\n\n| From | Cause | To |\n|---|---|---|\n")
 	for _, e := range all {
 		b.WriteString(e.row())
 	}
