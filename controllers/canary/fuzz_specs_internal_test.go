@@ -11,10 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/cmd/serin/implementations"
@@ -34,19 +31,13 @@ func hungUp(t *testing.T) context.Context {
 // holding is an API server with an object and the Secret that it may name.
 func holding(t *testing.T, o client.Object, data []byte) client.Client {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1beta1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "secret"}}
 	if json.Unmarshal(data, &secret.Data) != nil {
 		t.Skip("no Secret holds it")
 	}
 	o.SetNamespace("apps")
 	o.SetName("fuzzed")
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(o, secret).Build()
+	return inMemory(t, o, secret)
 }
 
 // FuzzMetricTemplate builds the provider of a MetricTemplate that nobody has validated, and renders its query.

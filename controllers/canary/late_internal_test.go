@@ -13,9 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/serin-dev/serin/apis/v1beta1"
 	"github.com/serin-dev/serin/pkg/revision"
@@ -35,12 +33,6 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 	adopted.Status.Phase = v1beta1.PhaseInitializing
 	again := &v1beta1.Canary{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: name, UID: "again"}}
 	primary := &appsv1.Deployment{ObjectMeta: object("podinfo-primary", name, v1beta1.RoleLabel, v1beta1.RolePrimary)}
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1beta1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
 	users := []string{"of-another", "of-kubernetes", "of-users", "podinfo"}
 	sides := []string{"podinfo-1234", "podinfo-primary"}
 	tests := map[string]struct {
@@ -61,7 +53,7 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
-			c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(test.there...).WithObjects(
+			c := inMemory(t, append(slices.Clone(test.there),
 				&discoveryv1.EndpointSlice{ObjectMeta: object("late", name, discoveryv1.LabelManagedBy, bridgeManager)},
 				&discoveryv1.EndpointSlice{ObjectMeta: object("of-kubernetes", name, discoveryv1.LabelManagedBy, "endpointslice-controller.k8s.io")},
 				&discoveryv1.EndpointSlice{ObjectMeta: object("of-another", "backend", discoveryv1.LabelManagedBy, bridgeManager)},
@@ -70,7 +62,7 @@ func TestWhatWasMadeTooLateGoes(t *testing.T) {
 				&corev1.Service{ObjectMeta: object("podinfo-primary", name, v1beta1.RoleLabel, v1beta1.RolePrimary)},
 				&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "of-users", Labels: map[string]string{v1beta1.CanaryLabel: name}}},
 				&appsv1.ControllerRevision{ObjectMeta: object("podinfo-1234", name, "", "")},
-			).Build()
+			)...)
 			now := time.Now()
 			r := assemble(Options{}, Deps{Now: func() time.Time { return now }}, c, c)
 			if test.released != nil {
